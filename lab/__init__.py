@@ -1,0 +1,1 @@
+"""The lab: one machine that becomes a small OpenStack cloud."""
