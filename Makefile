@@ -1,0 +1,52 @@
+# Each target is what a person could type. `make help` lists them.
+LAYERS ?=
+T ?=
+PYTHON := .venv/bin/python
+PLAYBOOK := .venv/bin/ansible-playbook
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap lab site status bench lab-down test test-fast test-all lint docs lock lock-upstream clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+bootstrap:
+	@lab/bootstrap
+
+lab: bootstrap ## turn this machine into a cloud and raise the platform on it (LAYERS=overlay for a part)
+	@$(PYTHON) -m lab.site raise $(if $(LAYERS),--layers $(LAYERS))
+
+site: bootstrap ## run site.yml on the lab again
+	@$(PYTHON) -m lab.site site $(if $(LAYERS),--layers $(LAYERS))
+
+status: bootstrap ## one JSON document about the lab's health on stdout (make -s status)
+	@$(PYTHON) -m lab.site status
+
+bench: bootstrap ## one JSON document of measured figures on stdout (make -s bench)
+	@$(PYTHON) -m lab.bench
+
+lab-down: bootstrap ## remove the lab from this machine; what was built stays cached
+	@$(PYTHON) -m lab down
+
+test: bootstrap ## every tier of tests, raising the lab when they need it (T=cloud for a component)
+	@$(PYTHON) -m pytest $(if $(T),-k '$(T)')
+
+test-fast: bootstrap ## lint, unit tests and sanity: the inner loop
+	@$(PYTHON) -m pytest tests/unit tests/lint tests/sanity $(if $(T),-k '$(T)')
+
+test-all: bootstrap ## everything, rotation groups included, recorded in docs/test-records
+	@$(PYTHON) -m pytest --everything --record docs/test-records
+
+lint: bootstrap ## the linters alone
+	@$(PYTHON) -m pytest tests/lint
+
+docs: bootstrap ## render the roles' READMEs and the docs site
+	@$(PYTHON) -m docs.render
+
+lock: bootstrap ## resolve pyproject.toml into requirements.lock
+	@.venv/bin/uv pip compile -q --no-annotate --no-header --generate-hashes --no-emit-index-url --no-emit-find-links --group test pyproject.toml -o requirements.lock
+
+lock-upstream: bootstrap ## write the upstream digests of all artifacts (on a connected machine)
+	@$(PYTHON) -m lab.mirror lock-upstream
+
+clean: ## remove what make made in this folder
+	@rm -rf .venv .ansible build .mypy_cache .ruff_cache .pytest_cache ai_infn-platform-*.tar.gz
