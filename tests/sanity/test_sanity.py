@@ -43,4 +43,5 @@ def test_the_built_collection_passes_ansible_test_sanity(installed: Path) -> Non
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    found = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith(("ERROR", "FATAL"))]
+    assert done.returncode == 0, "\n".join(found)
