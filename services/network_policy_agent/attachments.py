@@ -1,0 +1,67 @@
+"""Which address the network plugin gave to which pod, from libcni's cache of results.
+
+libcni writes one file for each attachment before the first container of the pod starts, and removes it when the pod
+goes. Reading it admits a pod a second or two before the API knows its address, and ends an admission at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from network_policy_agent.objects import is_ipv4
+
+RESULTS = Path("/var/lib/cni/results")
+
+log = logging.getLogger(__name__)
+
+
+def attachment_of(result: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return (pod uid, IPv4 address) of a cached result, or None when it is not a pod's."""
+    arguments = {pair[0]: pair[1] for pair in result.get("cniArgs") or [] if len(pair) == 2}
+    uid = arguments.get("K8S_POD_UID") if result.get("ifName") != "lo" else None
+    for entry in (result.get("result") or {}).get("ips") or []:
+        address = str(entry.get("address", "")).partition("/")[0]
+        if uid and is_ipv4(address):
+            return uid, address
+    return None
+
+
+class Attachments:
+    """The folder of results, read again only when it changed."""
+
+    def __init__(self, folder: Path = RESULTS) -> None:
+        self._folder = folder
+        self._stamp: int | None = None
+        self._files: dict[str, tuple[str, str] | None] = {}
+        self.current: dict[str, str] = {}
+
+    def refresh(self) -> bool:
+        """Read what is new; return True when an attachment came or went."""
+        try:
+            stamp: int | None = self._folder.stat().st_mtime_ns
+            if stamp == self._stamp:
+                return False
+            names = {entry.name for entry in self._folder.iterdir()}
+        except OSError:
+            stamp, names = None, set()
+        incomplete = self._read(names)
+        # A file that is still being written is read again at the next turn.
+        self._stamp = None if incomplete else stamp
+        current = dict(pair for pair in self._files.values() if pair)
+        changed = current != self.current
+        self.current = current
+        return changed
+
+    def _read(self, names: set[str]) -> bool:
+        self._files = {name: pair for name, pair in self._files.items() if name in names}
+        incomplete = False
+        for name in names - self._files.keys():
+            try:
+                self._files[name] = attachment_of(json.loads((self._folder / name).read_text(encoding="utf-8")))
+            except (OSError, ValueError):
+                incomplete = True
+        return incomplete
