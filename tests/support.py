@@ -12,5 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def checked(command: Sequence[str | Path], cwd: Path = ROOT, **more: object) -> str:
     """Run a command and return its standard output; a failing command fails the test with all it said."""
     done = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, **more)  # type: ignore[call-overload]
-    assert done.returncode == 0, f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-8000:]}\n{done.stderr[-4000:]}"
+    assert done.returncode == 0, (
+        f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-8000:]}\n{done.stderr[-4000:]}"
+    )
     return str(done.stdout)

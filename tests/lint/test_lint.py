@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from docs.render import rendered
 from tests.support import ROOT, checked
 
 BIN = Path(sys.executable).parent
@@ -29,9 +30,17 @@ def test_roles_and_playbooks_pass_the_production_profile() -> None:
 
 
 def test_every_role_describes_its_options() -> None:
-    missing = [role.name for role in sorted((ROOT / "roles").iterdir()) if not (role / "meta" / "argument_specs.yml").is_file()]
+    missing = [
+        role.name for role in sorted((ROOT / "roles").iterdir()) if not (role / "meta" / "argument_specs.yml").is_file()
+    ]
     assert missing == []
 
 
-def test_rendered_documents_are_what_the_specs_say() -> None:
-    checked([sys.executable, "-m", "docs.render", "--check"])
+def test_every_option_has_a_description_that_can_be_rendered() -> None:
+    silent = [
+        f"{path.parent.name}: {line}"
+        for path, text in rendered().items()
+        for line in text.splitlines()
+        if line.startswith("| `") and line.endswith("|  |")
+    ]
+    assert silent == []

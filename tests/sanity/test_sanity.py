@@ -20,7 +20,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     checked([BIN / "ansible-galaxy", "collection", "build", "--output-path", folder, ROOT])
     (tarball,) = folder.glob("*.tar.gz")
-    checked([BIN / "ansible-galaxy", "collection", "install", "--no-deps", "--force", "-p", folder, tarball], cwd=folder)
+    checked(
+        [BIN / "ansible-galaxy", "collection", "install", "--no-deps", "--force", "-p", folder, tarball], cwd=folder
+    )
     return folder / "ansible_collections" / "ai_infn" / "platform"
 
 
@@ -28,8 +30,8 @@ def test_the_built_collection_passes_ansible_test_sanity(installed: Path) -> Non
     home = CACHE / "build" / "ansible-test"  # its virtual environments are worth keeping
     bootstrap = home / ".ansible" / "test" / "cache"
     bootstrap.mkdir(parents=True, exist_ok=True)
-    from ansible_test._internal.python_requirements import get_venv_packages
     from ansible_test._internal.host_configs import NativePythonConfig
+    from ansible_test._internal.python_requirements import get_venv_packages
 
     packages = get_venv_packages(NativePythonConfig(version="3.11", path=sys.executable))
     standin = bootstrap / f"get_pip_{packages['pip'].replace('.', '_')}.py"
