@@ -9,7 +9,7 @@ author: AI_INFN platform maintainers (@ai-infn)
 short_description: Find the files by which layers take part in a playbook
 version_added: 0.1.0
 description:
-  - A layer is a folder C(NN-name) whose files have conventional names, for example C(preflight.yml) or C(status_site.yml).
+  - A layer is a folder C(NN-name) whose files have conventional names such as C(preflight.yml) or C(status_site.yml).
   - Returns the paths of one such file of all layers that have it, in the order of the folders' numbers.
 options:
   _terms:
@@ -49,7 +49,7 @@ COLLECTION_LAYERS = Path(__file__).resolve().parents[2] / "playbooks" / "layers"
 
 
 def find_hooks(hook: str, folders: Iterable[Path], reverse: bool = False) -> list[str]:
-    """Return the files ``<folder>/<NN-layer>/<hook>.yml``, ordered by the layer folder's name, whatever folder it is in."""
+    """Return the files ``<folder>/<NN-layer>/<hook>.yml`` of all folders in the order of the layers' names."""
     found = [path for folder in folders for path in folder.glob(f"*/{hook}.yml")]
     return [str(path) for path in sorted(found, key=lambda path: path.parent.name, reverse=reverse)]
 
@@ -62,5 +62,7 @@ class LookupModule(LookupBase):
         folders = [COLLECTION_LAYERS, *map(Path, self.get_option("paths"))]
         missing = [str(folder) for folder in folders if not folder.is_dir()]
         if missing:
-            raise AnsibleLookupError(f"No such folder of layers: {', '.join(missing)}. Correct the variable layer_paths.")
+            raise AnsibleLookupError(
+                f"No such folder of layers: {', '.join(missing)}. Correct the variable layer_paths."
+            )
         return [path for hook in terms for path in find_hooks(hook, folders, self.get_option("reverse"))]

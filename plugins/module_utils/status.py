@@ -22,10 +22,20 @@ def report(site: str, hosts: Iterable[str], checks: Iterable[Mapping[str, Any]],
             raise ValueError(f"status check {check} lacks {', '.join(missing)}")
     answered = {check["host"] for check in given}
     silent = [
-        {"layer": "site", "check": "reachable", "host": host, "ok": False, "detail": "does not answer to SSH, or does not exist"}
+        {
+            "layer": "site",
+            "check": "reachable",
+            "host": host,
+            "ok": False,
+            "detail": "does not answer to SSH, or does not exist",
+        }
         for host in hosts
         if host not in answered
     ]
     everything = sorted(silent + given, key=lambda check: (check["layer"], check["check"], check["host"]))
-    failures = [f"{check['host']}: {check['layer']} {check['check']}: {check['detail']}" for check in everything if not check["ok"]]
+    failures = [
+        f"{check['host']}: {check['layer']} {check['check']}: {check['detail']}"
+        for check in everything
+        if not check["ok"]
+    ]
     return {"site": site, "time": time, "ok": not failures, "failures": failures, "checks": everything}

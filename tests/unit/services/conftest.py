@@ -1,0 +1,28 @@
+"""Makes the services importable, and builds nodes and pods out of network namespaces for the packet tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[3] / "services"), str(Path(__file__).resolve().parent)]
+
+from fabric import Fabric
+
+
+@pytest.fixture(scope="module")
+def fabric() -> Iterator[Fabric]:
+    """Two nodes with two pods each and a host outside the cluster, all in network namespaces."""
+    if os.geteuid() != 0 or not shutil.which("nft") or not shutil.which("ip"):
+        pytest.skip("packet tests need root, ip and nft")
+    built = Fabric()
+    try:
+        built.raise_all()
+        yield built
+    finally:
+        built.remove()
