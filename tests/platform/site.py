@@ -139,7 +139,8 @@ class Lab:
         config = SITE_STATE / "ssh_config"
         config.write_text(
             f"Host *\n  User debian\n  IdentityFile {SITE_STATE / 'id_ed25519'}\n"
-            f"  UserKnownHostsFile {SITE_STATE / 'known_hosts'}\n  StrictHostKeyChecking accept-new\n  ConnectTimeout 10\n",
+            f"  UserKnownHostsFile {SITE_STATE / 'known_hosts'}\n"
+            "  StrictHostKeyChecking accept-new\n  ConnectTimeout 10\n",
             encoding="utf-8",
         )
         return testinfra.get_host(f"ssh://{self.address(host, inventory)}", ssh_config=str(config), sudo=True)
@@ -187,7 +188,7 @@ class Lab:
 
 
 def merged(base: Any, change: Any) -> Any:
-    """Return ``base`` with ``change`` merged into it, mapping by mapping; a value None in ``change`` stays a bare key."""
+    """Return ``base`` with ``change`` merged into it, mapping by mapping."""
     if not isinstance(base, dict) or not isinstance(change, dict):
         return change
     return base | {key: merged(base.get(key), value) for key, value in change.items()}
