@@ -1,0 +1,1 @@
+"""The lab's machines: the image they boot from, and containers that behave as virtual machines."""
