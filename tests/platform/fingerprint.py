@@ -38,7 +38,9 @@ def object_facts(items: Iterable[dict[str, Any]]) -> dict[str, str]:
     for item in items:
         meta = item["metadata"]
         name = f"{item['kind']} {meta.get('namespace', '-')}/{meta['name']}"
-        facts[name] = f"generation {meta['generation']}" if "generation" in meta else f"version {meta['resourceVersion']}"
+        facts[name] = (
+            f"generation {meta['generation']}" if "generation" in meta else f"version {meta['resourceVersion']}"
+        )
     return facts
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from tests.platform.fingerprint import differences, fingerprint
 from tests.platform.site import Lab
 
