@@ -89,7 +89,7 @@ def public_key() -> str:
 def ensure_fabric() -> None:
     """Make the fabric, through its owner, and the bridge of the guests made by hand."""
     try:
-        importlib.import_module("lab.fabric").ensure()
+        importlib.import_module("lab.fabric").up()
     except (ModuleNotFoundError, AttributeError):
         _minimal_fabric()
     guest.ensure_bridge(BRIDGE)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import settings
-from lab.machine import podman, volumes
+from lab.machine import podman, processes, volumes
 
 GUESTS = settings.STATE / "guests"
 DATA_FOLDERS = ("containerd", "kubelet", "etcd")
@@ -45,11 +45,12 @@ class Guest:
     nics: tuple[Nic, ...] = ()
     volumes: tuple[volumes.Attachment, ...] = ()
     owner: str = ""
+    suffix: str = ""
 
     @property
     def container(self) -> str:
-        """The name of its container."""
-        return f"lab-{self.name}"
+        """The name of its container; a suffix tells servers of one name apart."""
+        return f"lab-{self.name}{self.suffix}"
 
     @property
     def folder(self) -> Path:
@@ -114,7 +115,14 @@ def create(guest: Guest) -> None:
 
 
 def start(guest: Guest, before_boot: Callable[[Guest, int], None] = lambda _guest, _process: None) -> int:
-    """Boot a guest that does not run and return its process id; ``before_boot`` may arm its network namespace."""
+    """Boot a guest that does not run and return its process id; ``before_boot`` may arm its network namespace.
+
+    Works from any state: after an orderly stop, after its processes were killed, and when podman has lost its container
+    (then the root filesystem starts anew from the image, the data folders and volumes stay).
+    """
+    if not podman.settle(guest.container):
+        create(guest)
+    save(guest)
     podman.podman("init", guest.container)
     process = podman.process_id(guest.container)
     if process is None:
@@ -127,28 +135,42 @@ def start(guest: Guest, before_boot: Callable[[Guest, int], None] = lambda _gues
         volumes.add_to_guest(volume, process)
     before_boot(guest, process)
     podman.podman("start", guest.container)
+    (guest.folder / "process").write_text(f"{process} {processes.birth(process)}", encoding="utf-8")
     return process
 
 
 def stop(guest: Guest, seconds: int) -> None:
     """Shut the guest down in order, and by force after so many seconds. Its container stays."""
-    podman.podman("stop", f"--time={seconds}", guest.container, timeout=seconds + 60)
+    if running_process(guest) is not None:
+        podman.podman("stop", f"--time={seconds}", guest.container, timeout=seconds + 60)
+    podman.settle(guest.container)
     unplug(guest)
 
 
 def remove(guest: Guest) -> None:
     """Remove the guest with all it had, whatever is left of it."""
-    podman.podman("rm", "--force", "--time=0", "--ignore", "--volumes", guest.container)
+    podman.remove(guest.container)
     unplug(guest)
     for volume in guest.volumes:
         volumes.release(volume.file)
+    shutil.rmtree(guest.folder, ignore_errors=True)
     if guest.folder.exists():
-        shutil.rmtree(guest.folder)
+        raise RuntimeError(f"{guest.folder} could not be removed: is something still mounted in it?")
+
+
+def running_process(guest: Guest) -> int | None:
+    """The id of the guest's first process, None when it does not run; asks the kernel, not podman."""
+    try:
+        words = (guest.folder / "process").read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return None
+    process, birth = int(words[0]), int(words[1])
+    return process if processes.birth(process) == birth else None
 
 
 def is_running(guest: Guest) -> bool:
-    """Tell whether its first process runs."""
-    return podman.process_id(guest.container) is not None
+    """Tell whether the guest runs."""
+    return running_process(guest) is not None
 
 
 def ensure_bridge(name: str, mtu: int = settings.TENANT_MTU) -> None:

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from lab import settings
+from lab.machine import processes
 
 CONFIGURATION = Path(__file__).with_name("containers.conf")
 OWN_LABEL = f"{settings.LABEL}=1"
+EXITS = Path("/run/libpod/exits")
+"""Where podman's monitors note how containers ended."""
 
 
 class PodmanError(RuntimeError):
@@ -49,13 +52,54 @@ def containers(*labels: str) -> list[dict[str, Any]]:
 
 def exists(name: str) -> bool:
     """Tell whether a container of this name exists."""
-    return any(name in container["Names"] for container in containers())
+    return bool(_inspect(name))
 
 
 def process_id(name: str) -> int | None:
     """The process id of the container's first process, None when it does not run."""
-    text = podman("inspect", "--type=container", "--format={{.State.Pid}}", name, check=False).strip()
-    return int(text) or None if text else None
+    found = _inspect(name)
+    return int(found[1]) or None if found else None
+
+
+def exit_code(name: str) -> int | None:
+    """How the container's first process ended, None while it has not."""
+    found = _inspect(name)
+    return int(found[2]) if found and found[0] == "exited" else None
+
+
+def settle(name: str) -> bool:
+    """Bring a container that shall not run into a state from which podman starts it; False when there is none.
+
+    podman learns of an end only from its monitor (conmon). When both were killed it takes the container for running
+    for ever, so the monitor's last word, the exit file, is written in its place.
+    """
+    found = _inspect(name)
+    if not found:
+        return False
+    status, process, _, identifier = found
+    if status in ("created", "configured", "exited"):
+        return True
+    processes.kill(int(process))
+    exits = EXITS / identifier
+    if not processes.wait_for(exits.exists, seconds=2):
+        exits.parent.mkdir(parents=True, exist_ok=True)
+        exits.write_text("137", encoding="utf-8")
+    podman("container", "cleanup", name, check=False)
+    return True
+
+
+def remove(name: str) -> None:
+    """Remove a container with its root filesystem, in whatever state it is; none there is no error."""
+    try:
+        podman("rm", "--force", "--time=0", "--ignore", "--volumes", name)
+    except PodmanError:
+        if settle(name):
+            podman("rm", "--force", "--time=0", "--ignore", "--volumes", name)
+
+
+def _inspect(name: str) -> list[str]:
+    form = "{{.State.Status}} {{.State.Pid}} {{.State.ExitCode}} {{.Id}}"
+    return podman("inspect", "--type=container", f"--format={form}", name, check=False).split()
 
 
 def run_in_namespace(process: int, kind: str, command: Sequence[str], stdin: str | None = None) -> str:
