@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kube_api import ApiError, Client, HealthServer, Reflector, in_cluster
+
 from network_policy_agent.agent import Agent
 from network_policy_agent.attachments import RESULTS, Attachments
 from network_policy_agent.netfilter import Netfilter
@@ -42,12 +43,14 @@ def main() -> int:
     except ApiError as error:
         logging.error("%s", error)  # noqa: TRY400 (the message says all)
         return 2
+    refusals = Refusals(client, node)
+    refusals.start()
     agent = Agent(
         node,
         options_from(os.environ),
         Netfilter(),
         Attachments(Path(os.environ.get("CNI_RESULTS", str(RESULTS)))),
-        Refusals(client, node).report,
+        refusals.report,
     )
     address, _, port = os.environ.get("HEALTH_ADDRESS", "127.0.0.1:9477").rpartition(":")
     HealthServer(address, int(port), agent.alive, agent.ready, agent.metrics).start()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 from kube_api import Metric
 from kube_api.reflector import Change
+
 from network_policy_agent.attachments import Attachments
 from network_policy_agent.compiler import Admission, compile_node
 from network_policy_agent.netfilter import Netfilter, NetfilterError
@@ -50,6 +51,7 @@ class Agent:
         self._dirty = True
         self._rendered: str | None = None
         self._admissions: tuple[Admission, ...] = ()
+        self._policies: list[Policy] = []
         self._error: str | None = None
         self._last_turn = self._last_check = clock()
         self._last_sync = 0.0
@@ -81,7 +83,7 @@ class Agent:
             self._error = None
         except NetfilterError as error:
             if self._error is None:
-                log.error("%s", error)
+                log.error("%s", error)  # noqa: TRY400 (the message says all)
             self._error = str(error)
             self._counts["errors"] += 1
             time.sleep(TICK_S)
@@ -101,6 +103,7 @@ class Agent:
         started = self._clock()
         if self._rendered is None and self._netfilter.filter_bridged():
             log.warning("bridged packets did not pass netfilter: switched on")
+        self._policies = self._store.policies
         self._admissions = compile_node(self._store.cluster(self._attachments), self._node)
         rendered = render(self._admissions, self._options)
         if rendered != self._rendered:
@@ -108,10 +111,10 @@ class Agent:
             self._rendered = rendered
             self._counts["applied"] += 1
             took = self._clock() - started
-            log.info("%d pods, %d policies in %.0f ms", len(self._admissions), len(self._store.policies), took * 1000)
+            log.info("%d pods, %d policies in %.0f ms", len(self._admissions), len(self._policies), took * 1000)
         self._dirty = False
         self._last_sync = time.time()
-        self._report(self._store.policies)
+        self._report(self._policies)
 
     def _look_after(self) -> None:
         """Put back what another program flushed or changed."""
@@ -138,7 +141,7 @@ class Agent:
     def metrics(self) -> Iterable[Metric]:
         """Return the agent's figures."""
         prefix = "network_policy_agent"
-        policies = list(self._store.policies)
+        policies = self._policies
         isolated = sum(1 for one in self._admissions if (one.ingress, one.egress) != (None, None))
         gauges = {
             "policies": ("NetworkPolicies in the cluster", len(policies)),

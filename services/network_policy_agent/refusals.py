@@ -1,13 +1,16 @@
-"""Tells the authors of policies what is not enforced: one Kubernetes Event for each reason, from whichever node first."""
+"""Tells the authors of policies what is not enforced: one Kubernetes Event for each reason, whichever node is first."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import queue
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
 from kube_api import ApiError, Client
+
 from network_policy_agent.policy import Policy
 
 REASON = "NotEnforced"
@@ -41,15 +44,26 @@ def event_of(policy: Policy, refusal: str, node: str, now: datetime) -> dict[str
     }
 
 
-class Refusals:
-    """Reports each refusal once."""
+class Refusals(threading.Thread):
+    """Reports each refusal once, from a thread of its own: a slow API must not delay the rules."""
 
     def __init__(self, client: Client, node: str) -> None:
+        super().__init__(name="refusals", daemon=True)
         self._client = client
         self._node = node
         self._told: set[tuple[str, str]] = set()
+        self._waiting: queue.SimpleQueue[list[Policy]] = queue.SimpleQueue()
 
     def report(self, policies: list[Policy]) -> None:
+        """Hand over the policies that are in force."""
+        self._waiting.put(policies)
+
+    def run(self) -> None:
+        """Report for ever."""
+        while True:
+            self.publish(self._waiting.get())
+
+    def publish(self, policies: list[Policy]) -> None:
         """Log and publish refusals that are new; forget those of policies that are gone."""
         current = {(policy.uid, refusal): policy for policy in policies for refusal in policy.refusals}
         self._told &= current.keys()

@@ -20,6 +20,8 @@ from network_policy_agent.compiler import Admission, Allow, Gate, Span
 
 TABLE = "ai_infn_network_policy"
 COUNTERS = ("unadmitted", "blocked_destination", "denied_ingress", "denied_egress")
+POD_PORTS = "veth*"
+"""How the network plugins name the node's end of a pod's link."""
 DROP_INGRESS = "counter name denied_ingress drop"
 DROP_EGRESS = "counter name denied_egress drop"
 
@@ -49,7 +51,7 @@ def render(admissions: Iterable[Admission], options: Options) -> str:
         *body.lines(),
         *_hooks(options),
         "}",
-        *_bridge(options),
+        *_bridge(),
     ]
     return "\n".join(lines) + "\n"
 
@@ -200,14 +202,15 @@ def _hooks(options: Options) -> list[str]:
 	}}""".splitlines()
 
 
-def _bridge(options: Options) -> list[str]:
+def _bridge() -> list[str]:
+    # Told by the names of its ports: `meta ibrname` needs a kernel option that not every kernel has.
     return [
         *_fresh("bridge"),
         f"""\
 table bridge {TABLE} {{
 	chain forward {{
 		type filter hook forward priority -200; policy accept;
-		meta ibrname {_names(options.interfaces)} ether type != {{ ip, arp }} drop
+		iifname "{POD_PORTS}" oifname "{POD_PORTS}" ether type != {{ ip, arp }} drop
 	}}
 }}""",
     ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kube_api.reflector import Change
+
 from network_policy_agent.attachments import Attachments
 from network_policy_agent.compiler import Cluster, with_local_addresses
 from network_policy_agent.objects import Json, labels_of, pod_of

@@ -12,7 +12,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[3] / "services"), str(Path(__file__).resolve().parent)]
 
-from fabric import Fabric
+from fabric import Fabric  # noqa: E402
 
 
 @pytest.fixture(scope="module")

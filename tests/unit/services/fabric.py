@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CLONE_NEWNET = 0x40000000
-PATIENCE_S = 0.4
+PATIENCE_S = 0.25
 PODS = {"a1": "10.244.1.11", "a2": "10.244.1.12", "b1": "10.244.2.11", "b2": "10.244.2.12"}
 NODES = {"a": ("192.0.2.1", "10.244.1.1"), "b": ("192.0.2.2", "10.244.2.1")}
 OUTSIDE = "192.0.2.9"
@@ -66,17 +66,17 @@ class Fabric:
         self.run(name, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
 
     def _pod(self, pod: str, address: str, node: str, gateway: str) -> None:
-        self._link(pod, "eth0", node, f"v{pod}", "cni0")
+        self._link(pod, "eth0", node, f"veth{pod}", "cni0")
         self.run(pod, "ip", "address", "add", f"{address}/24", "dev", "eth0")
         self.run(pod, "ip", "route", "add", "default", "via", gateway)
-        self.run(node, "bridge", "link", "set", "dev", f"v{pod}", "hairpin", "on")
+        self.run(node, "bridge", "link", "set", "dev", f"veth{pod}", "hairpin", "on")
 
     def _link(self, inner: str, inner_name: str, outer: str, outer_name: str, bridge: str) -> None:
         outer_ns, inner_ns = self._ns(outer), self._ns(inner)
         peer = ("peer", "name", outer_name, "netns", outer_ns)
         self._ip("-n", inner_ns, "link", "add", inner_name, "type", "veth", *peer)
         self.run(inner, "ip", "link", "set", inner_name, "up")
-        self.run(outer, "ip", "link", "set", outer_name, "master", bridge, "up")
+        self.run(outer, "ip", "link", "set", "dev", outer_name, "master", bridge, "up")
 
     def _ns(self, name: str) -> str:
         return self._prefix + name
@@ -106,7 +106,7 @@ class Fabric:
             os.close(own)
             os.close(there)
 
-    def socket(self, name: str, kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET) -> socket.socket:
+    def open(self, name: str, kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET) -> socket.socket:
         """Open a socket in a namespace."""
         with self.inside(name):
             opened = socket.socket(family, kind)
@@ -114,9 +114,9 @@ class Fabric:
         return opened
 
     @contextlib.contextmanager
-    def serving(self, name: str, port: int, kind: int = socket.SOCK_STREAM, host: str = "0.0.0.0") -> Iterator[None]:  # noqa: S104
+    def serving(self, name: str, port: int, kind: int = socket.SOCK_STREAM, host: str = "0.0.0.0") -> Iterator[None]:
         """Answer 'hello' to whoever comes."""
-        listener = self.socket(name, kind, socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = self.open(name, kind, socket.AF_INET6 if ":" in host else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         if kind == socket.SOCK_STREAM:
@@ -134,7 +134,7 @@ class Fabric:
 
     def connects(self, name: str, address: str, port: int) -> bool:
         """Tell whether a TCP connection is answered."""
-        with self.socket(name) as client:
+        with self.open(name) as client:
             try:
                 client.connect((address, port))
                 return client.recv(5) == b"hello"
@@ -143,7 +143,7 @@ class Fabric:
 
     def answers(self, name: str, address: str, port: int) -> bool:
         """Tell whether a datagram is answered."""
-        with self.socket(name, socket.SOCK_DGRAM) as client:
+        with self.open(name, socket.SOCK_DGRAM) as client:
             try:
                 client.sendto(b"hi", (address, port))
                 return client.recvfrom(16)[0] == b"hello"
