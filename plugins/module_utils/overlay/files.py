@@ -1,0 +1,91 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What has to be written so that a host's configuration files are as declared."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One file as declared; ``content`` None means that there shall be none."""
+
+    path: str
+    content: str | None
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    validate: str = ""
+    apply: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One file as found; ``content`` None means that there is none."""
+
+    content: str | None = None
+    mode: int = 0
+    owner: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One file that must change: its content (or removal), or only its mode and owner."""
+
+    wanted: Wanted
+    found: Found
+    rewrite: bool
+
+
+def same_rights(wanted: Wanted, found: Found) -> bool:
+    """Whether mode, owner and group are right; an empty owner or group is anybody."""
+    owners = wanted.owner in ("", found.owner) and wanted.group in ("", found.group)
+    return owners and wanted.mode == found.mode
+
+
+def plan(wanted: list[Wanted], found: dict[str, Found]) -> list[Step]:
+    """Return the steps from what was found (by path) to what is wanted; nothing for a file that is right."""
+    steps = []
+    for item in wanted:
+        current = found[item.path]
+        if item.content is None:
+            if current.content is not None:
+                steps.append(Step(item, current, rewrite=True))
+            continue
+        rewrite = current.content != item.content
+        if rewrite or not same_rights(item, current):
+            steps.append(Step(item, current, rewrite))
+    return steps
+
+
+def find(path: str, owner_name, group_name) -> Found:
+    """Return the file at a path; ``owner_name`` and ``group_name`` give the names of a uid and a gid."""
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read().decode("utf-8", "surrogateescape")
+            info = os.fstat(stream.fileno())
+    except (FileNotFoundError, NotADirectoryError):
+        return Found()
+    return Found(content, stat.S_IMODE(info.st_mode), owner_name(info.st_uid), group_name(info.st_gid))
+
+
+def difference(step: Step) -> dict[str, str]:
+    """Return Ansible's diff of one step."""
+    wanted, found = step.wanted, step.found
+    before, after = found.content or "", wanted.content or ""
+    if not step.rewrite:
+        before = f"{found.owner}:{found.group} {found.mode:04o}\n"
+        after = f"{wanted.owner}:{wanted.group} {wanted.mode:04o}\n"
+    return {"before_header": wanted.path, "after_header": wanted.path, "before": before, "after": after}
+
+
+def to_apply(wanted: list[Wanted], changed: list[str], pending: list[str]) -> list[str]:
+    """Return the commands that make running programs take over changed files, and files whose command never ran.
+
+    Each command once, in the order of the files.
+    """
+    paths = {*changed, *pending}
+    return list(dict.fromkeys(item.apply for item in wanted if item.apply and item.path in paths))

@@ -1,0 +1,124 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Make a short-lived token by which hosts join the cluster."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubernetes_join_token
+author: AI_INFN platform maintainers
+short_description: Make a short-lived token by which hosts join the cluster
+version_added: 0.1.0
+description:
+  - Runs on a control plane. The token is a bootstrap token Secret; the cluster removes it when it has expired.
+options:
+  state:
+    description: V(present) makes a new token, V(absent) removes the one named by O(token_id).
+    type: str
+    choices: [present, absent]
+    default: present
+  token_id:
+    description: Public part of the token to remove.
+    type: str
+  ttl:
+    description: Seconds that the token is good for.
+    type: int
+    default: 1200
+  kubeconfig:
+    description: Kubeconfig of an administrator.
+    type: path
+    default: /etc/kubernetes/admin.conf
+attributes:
+  check_mode:
+    description: Makes no token and returns a void one.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Make a token
+  ai_infn.platform.kubernetes_join_token:
+  register: join
+  no_log: true
+"""
+
+RETURN = r"""
+token:
+  description: The token.
+  returned: when O(state=present)
+  type: str
+token_id:
+  description: Its public part.
+  returned: when O(state=present)
+  type: str
+authority:
+  description: Certificate of the cluster's authority, in PEM.
+  returned: when O(state=present)
+  type: str
+"""
+
+import secrets
+import string
+from datetime import datetime, timedelta, timezone
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import ApiError, Kubernetes
+
+SECRETS = "/api/v1/namespaces/kube-system/secrets"
+LETTERS = string.ascii_lowercase + string.digits
+
+
+def new_token() -> tuple[str, str]:
+    """Return a token's public and secret part, as the bootstrap token format wants them."""
+    return tuple("".join(secrets.choice(LETTERS) for dummy in range(length)) for length in (6, 16))
+
+
+def secret_of(token_id: str, token_secret: str, expires: datetime) -> dict:
+    """Return the Secret that makes the token valid for joining nodes."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "bootstrap.kubernetes.io/token",
+        "metadata": {"name": f"bootstrap-token-{token_id}", "namespace": "kube-system"},
+        "stringData": {
+            "description": "made by ai_infn.platform for one run",
+            "token-id": token_id,
+            "token-secret": token_secret,
+            "expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "usage-bootstrap-authentication": "true",
+            "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
+        },
+    }
+
+
+def main() -> None:
+    """Make or remove the token."""
+    module = AnsibleModule(
+        {
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "token_id": {"type": "str", "no_log": False},
+            "ttl": {"type": "int", "default": 1200},
+            "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
+        },
+        required_if=[("state", "absent", ["token_id"])],
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        client = Kubernetes(params["kubeconfig"])
+        if params["state"] == "absent":
+            path = f"{SECRETS}/bootstrap-token-{params['token_id']}"
+            module.exit_json(changed=bool(client.find(path)) if module.check_mode else client.delete(path))
+        token_id, token_secret = new_token()
+        if not module.check_mode:
+            expires = datetime.now(timezone.utc) + timedelta(seconds=params["ttl"])
+            client.request("POST", SECRETS, secret_of(token_id, token_secret, expires))
+    except (ApiError, OSError) as error:
+        module.fail_json(msg=f"No token was made or removed: {error}")
+    else:
+        module.exit_json(
+            changed=True, token=f"{token_id}.{token_secret}", token_id=token_id, authority=client.access.authority
+        )
+
+
+if __name__ == "__main__":
+    main()
