@@ -1,0 +1,55 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Turn inventory variables into the hosts that the cloud modules take."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: openstack_hosts
+author: AI_INFN platform maintainers
+short_description: Turn inventory variables into the hosts that the cloud modules take
+version_added: 0.1.0
+description:
+  - Takes those hosts that declare C(openstack_server_flavor), with their other variables C(openstack_server_*).
+positional: _input
+options:
+  _input:
+    description: Variables of hosts, such as C(groups['all'] | map('extract', hostvars)).
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show the declared servers
+  ansible.builtin.debug:
+    msg: "{{ groups['all'] | map('extract', hostvars) | ai_infn.platform.openstack_hosts }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Hosts as in the option C(hosts) of M(ai_infn.platform.openstack_site).
+  type: list
+  elements: dict
+"""
+
+OPTIONS = ("flavor", "image", "fixed_ip", "floating_ip", "volumes", "server_group", "availability_zone")
+
+
+def openstack_hosts(variables):
+    """Return one entry for each host with a flavor; absent options are left out."""
+    result = []
+    for host in variables:
+        if not host.get("openstack_server_flavor"):
+            continue
+        entry = {"name": host["inventory_hostname"], "groups": list(host["group_names"])}
+        entry.update({key: host[f"openstack_server_{key}"] for key in OPTIONS if f"openstack_server_{key}" in host})
+        result.append(entry)
+    return result
+
+
+class FilterModule:
+    """The filter ``ai_infn.platform.openstack_hosts``."""
+
+    def filters(self):
+        """Return the filters by name."""
+        return {"openstack_hosts": openstack_hosts}

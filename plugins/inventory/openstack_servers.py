@@ -1,0 +1,85 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Give the declared hosts of a site the addresses of their servers."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: openstack_servers
+author: AI_INFN platform maintainers
+short_description: Give the declared hosts of a site the addresses of their OpenStack servers
+version_added: 0.1.0
+description:
+  - Adds C(ansible_host), C(openstack_server_id) and C(openstack_server_address) to hosts that an earlier source of the
+    same inventory declares. A folder is read in the order of names, C(hosts.yml) before C(openstack.yml).
+  - Looks only at servers that the site made. A server that is not declared, or that another one made, is never a host.
+  - A host with a hand-written C(ansible_host) keeps it.
+  - A floating IP is preferred to the address in the site's network.
+  - When the cloud does not answer or there are no credentials yet, no host gets an address, and a warning says so.
+notes:
+  - M(openstack.cloud.openstack#inventory) adds every server of a project as a host and cannot be told otherwise.
+options:
+  plugin:
+    description: Name of the plugin.
+    required: true
+    choices: [ai_infn.platform.openstack_servers]
+  cloud:
+    description: Name of the cloud in C(clouds.yaml).
+    type: str
+    required: true
+  clouds_file:
+    description: The C(clouds.yaml), relative to the inventory file. When it is not given, openstacksdk's places.
+    type: str
+    default: ""
+  site:
+    description: Name of the site.
+    type: str
+    required: true
+requirements:
+  - openstacksdk
+"""
+
+EXAMPLES = r"""
+# inventories/lab/openstack.yml
+plugin: ai_infn.platform.openstack_servers
+site: lab
+cloud: lab
+clouds_file: /var/lib/ai-infn-lab/site/clouds.yaml
+"""
+
+import os
+
+from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.client import CloudError, connect
+from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.live import host_variables
+
+
+class InventoryModule(BaseInventoryPlugin):
+    """The inventory plugin ``ai_infn.platform.openstack_servers``."""
+
+    NAME = "ai_infn.platform.openstack_servers"
+
+    def verify_file(self, path):
+        """Accept files named like those of openstack.cloud."""
+        return super().verify_file(path) and path.endswith(("openstack.yml", "openstack.yaml"))
+
+    def parse(self, inventory, loader, path, cache=True):
+        """Ask nova once and set the variables of declared hosts."""
+        super().parse(inventory, loader, path, cache)
+        self._read_config_data(path)
+        for name, variables in self._live(path).items():
+            host = inventory.get_host(name)
+            if host is None or ("ansible_host" in host.vars and "openstack_server_id" not in host.vars):
+                continue
+            for key, value in variables.items():
+                inventory.set_variable(name, key, value)
+
+    def _live(self, path):
+        clouds_file = self.get_option("clouds_file")
+        if clouds_file:
+            clouds_file = os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(clouds_file))
+        try:
+            client = connect(self.get_option("cloud"), clouds_file)
+            return host_variables(client.listed("compute", "/servers/detail", "servers"), self.get_option("site"))
+        except CloudError as error:
+            self.display.warning(f"No addresses from the cloud: {error}")
+            return {}
