@@ -81,7 +81,7 @@ def settle(name: str) -> bool:
         return True
     processes.kill(int(process))
     exits = EXITS / identifier
-    if not processes.wait_for(exits.exists, seconds=2):
+    if not processes.wait_for(exits.exists, seconds=0.5):
         exits.parent.mkdir(parents=True, exist_ok=True)
         exits.write_text("137", encoding="utf-8")
     podman("container", "cleanup", name, check=False)

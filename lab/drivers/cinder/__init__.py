@@ -1,0 +1,1 @@
+"""cinder's side of the lab: volumes are sparse files."""

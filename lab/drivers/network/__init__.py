@@ -1,0 +1,1 @@
+"""The lab's data plane: from what neutron wants to bridges, addresses and nftables."""

@@ -1,0 +1,1 @@
+"""nova's side of the lab: servers are guests of lab.machine."""
