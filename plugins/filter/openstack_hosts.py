@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: openstack_hosts
-author: AI_INFN platform maintainers
+author: AI_INFN platform maintainers (@ai-infn)
 short_description: Turn inventory variables into the hosts that the cloud modules take
 version_added: 0.1.0
 description:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: openstack_servers
-author: AI_INFN platform maintainers
+author: AI_INFN platform maintainers (@ai-infn)
 short_description: Give the declared hosts of a site the addresses of their OpenStack servers
 version_added: 0.1.0
 description:
@@ -16,7 +16,7 @@ description:
   - A floating IP is preferred to the address in the site's network.
   - When the cloud does not answer or there are no credentials yet, no host gets an address, and a warning says so.
 notes:
-  - M(openstack.cloud.openstack#inventory) adds every server of a project as a host and cannot be told otherwise.
+  - P(openstack.cloud.openstack#inventory) adds every server of a project as a host and cannot be told otherwise.
 options:
   plugin:
     description: Name of the plugin.

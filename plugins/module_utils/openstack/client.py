@@ -103,18 +103,18 @@ def connect(cloud: str, clouds_file: str = "") -> Client:
         region = config.get_one(cloud=cloud)
         connection = Connection(config=region)
         connection.session.get_token()
+        return Client(connection)
     except (auth_errors.Unauthorized, auth_errors.Forbidden, auth_errors.NotFound) as error:
         raise CloudError(
             f"The cloud '{cloud}' refuses the credentials in {where}: {error}. Remedy: correct them there."
         ) from error
     except (auth_errors.ConnectFailure, auth_errors.DiscoveryFailure, auth_errors.RequestTimeout) as error:
         raise CloudError(f"The cloud '{cloud}' does not answer: {error}. Remedy: check auth_url in {where}.") from error
-    except (sdk_errors.ConfigException, auth_errors.ClientException) as error:
+    except Exception as error:  # keystoneauth raises a bare Exception when there is no password
         raise CloudError(
             f"The credentials of the cloud '{cloud}' are missing or incomplete in {where}: {error}."
             " Remedy: complete them."
         ) from error
-    return Client(connection)
 
 
 class Client:

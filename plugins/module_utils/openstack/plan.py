@@ -87,7 +87,7 @@ def _network(view: SiteView) -> Iterator[Step]:
     if view.network is None:
         yield Step("network", wanted.name, "create", after={"description": mark, "mtu": UNKNOWN})
     dns = list(wanted.dns)
-    gateway = str(next(ip_network(wanted.cidr).hosts()))
+    gateway = str(ip_network(wanted.cidr)[1])
     subnet = view.subnet
     if subnet is None:
         after = {"network": wanted.name, "cidr": wanted.cidr, "gateway": gateway, "dns": dns}
