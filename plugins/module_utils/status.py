@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 FIELDS = ("layer", "check", "host", "ok", "detail")
+REACHABLE = ("site", "reachable")
 
 
 def report(site: str, hosts: Iterable[str], checks: Iterable[Mapping[str, Any]], time: str) -> dict[str, Any]:
     """Return the status document ``{site, time, ok, failures, checks}``.
 
-    A declared host without any check did not answer, which is a failure of its own. ``failures`` are sentences
+    A declared host without the check C(reachable) did not answer, which is a failure of its own. ``failures`` are sentences
     ``host: layer check: detail``. Raises ValueError for a check that lacks a field.
     """
     given = [dict(check) for check in checks]
@@ -20,7 +21,7 @@ def report(site: str, hosts: Iterable[str], checks: Iterable[Mapping[str, Any]],
         missing = [field for field in FIELDS if field not in check]
         if missing:
             raise ValueError(f"status check {check} lacks {', '.join(missing)}")
-    answered = {check["host"] for check in given}
+    answered = {check["host"] for check in given if (check["layer"], check["check"]) == REACHABLE}
     silent = [
         {
             "layer": "site",

@@ -10,7 +10,7 @@ short_description: Put the layers' status checks together into one JSON document
 version_added: 0.1.0
 description:
   - Joins the checks that layers made into one document with a verdict, and writes it to a file on the controller.
-  - A declared host about which no check says anything is reported as a failure.
+  - A declared host without the check C(reachable) of the layer C(site) is reported as a failure.
   - The document is a reading of the site and no part of it, so the module never reports a change.
 options:
   site:

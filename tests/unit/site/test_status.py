@@ -12,19 +12,23 @@ def check(host: str, ok: bool = True, **more: Any) -> dict[str, Any]:
     return {"layer": "overlay", "check": "ready", "host": host, "ok": ok, "detail": "NotReady"} | more
 
 
+def reachable(host: str) -> dict[str, Any]:
+    return {"layer": "site", "check": "reachable", "host": host, "ok": True, "detail": ""}
+
+
 def test_a_site_is_ok_when_every_check_passed() -> None:
-    document = report("lab", ["a", "b"], [check("a"), check("b")], NOW)
-    assert document["ok"] and document["failures"] == [] and len(document["checks"]) == 2
+    document = report("lab", ["a", "b"], [reachable("a"), reachable("b"), check("a")], NOW)
+    assert document["ok"] and document["failures"] == [] and len(document["checks"]) == 3
 
 
 def test_a_failed_check_is_named_with_host_layer_and_detail() -> None:
-    document = report("lab", ["a"], [check("a", ok=False)], NOW)
+    document = report("lab", ["a"], [reachable("a"), check("a", ok=False)], NOW)
     assert not document["ok"]
     assert document["failures"] == ["a: overlay ready: NotReady"]
 
 
-def test_a_declared_host_without_any_check_is_a_failure() -> None:
-    document = report("lab", ["a", "gone"], [check("a")], NOW)
+def test_a_declared_host_that_did_not_answer_is_a_failure_whatever_others_say_of_it() -> None:
+    document = report("lab", ["a", "gone"], [reachable("a"), check("gone")], NOW)
     assert document["failures"] == ["gone: site reachable: does not answer to SSH, or does not exist"]
 
 
