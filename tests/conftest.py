@@ -31,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rotation(group, *paths): runs when a path changed or its turn comes")
+    config.addinivalue_line("markers", "last: runs after everything else, since it ends the lab")
     config.addinivalue_line("markers", "duration(seconds): time the test needs before the deadline")
     config.stash[NOT_RUN] = []
 
@@ -57,7 +58,7 @@ def chosen_groups(marks: dict[str, set[str]], changed: list[str], commit: str) -
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=tier)
+    items.sort(key=lambda item: (tier(item), item.get_closest_marker("last") is not None))
     marks: dict[str, set[str]] = {}
     for item in items:
         for mark in item.iter_markers("rotation"):
