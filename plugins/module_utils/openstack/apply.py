@@ -173,7 +173,7 @@ class Builder:
         body = {"name": step.name, "size": step.data.size, "metadata": mark}
         if step.data.type:
             body["volume_type"] = step.data.type
-        return self._post("volume", "/volumes", "volume", body)
+        return self._post("block_storage", "/volumes", "volume", body)
 
     def _create_server(self, step: Step) -> Json:
         host: Host = step.data
@@ -255,7 +255,7 @@ class Builder:
         last: dict[str, Any] = {}
 
         def poll() -> Optional[bool]:
-            last.update(self.client.call("GET", "volume", f"/volumes/{volume_id}")["volume"])
+            last.update(self.client.call("GET", "block_storage", f"/volumes/{volume_id}")["volume"])
             if last["status"].startswith("error"):
                 raise CloudError(
                     f"volume {name} went to {last['status']}. Remedy: look at it in the cloud, delete it and run again."

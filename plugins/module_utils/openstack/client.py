@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Optional, TypeVar
@@ -25,8 +26,10 @@ except ImportError as error:
 
 T = TypeVar("T")
 
-NOVA_VERSION = "2.72"
-CINDER_VERSION = "3.59"
+VERSIONS = {"compute": "2.72", "block_storage": "3.59"}
+"""The microversions of the answers that this library reads."""
+RETRY_PAUSES = (0.5, 2.0)
+"""Seconds before the second and the third attempt to read."""
 PAGE = 500
 CALL_TIMEOUT = 60.0
 """Seconds for one call."""
@@ -123,23 +126,47 @@ class Client:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self.project: str = connection.current_project_id
-        # Discovery of a service's versions is not safe in threads: do it once, here.
-        self._adapters = {"compute": connection.compute, "network": connection.network, "image": connection.image}
-        if connection.session.get_endpoint(service_type="block-storage", interface="public"):
-            self._adapters["volume"] = connection.block_storage
+        self._adapters: dict[str, Any] = {}
+        self._discovery = threading.Lock()
+
+    @property
+    def has_volumes(self) -> bool:
+        """Whether the cloud has block storage."""
+        with self._discovery:
+            return bool(self._connection.session.get_endpoint(service_type="block-storage", interface="public"))
+
+    def _adapter(self, service: str) -> Any:
+        """Return the transport to a service. The library's discovery of versions is not safe in threads."""
+        with self._discovery:
+            if service not in self._adapters:
+                self._adapters[service] = getattr(self._connection, service)
+            return self._adapters[service]
 
     def call(self, method: str, service: str, path: str, **arguments: Any) -> Any:
-        """Call a service and return its JSON, or None when it has none. Raises CloudError with the service's words."""
-        if service not in self._adapters:
-            raise CloudError("This cloud has no block storage service. Remedy: declare no openstack_server_volumes.")
-        if service == "compute":
-            arguments["microversion"] = NOVA_VERSION
-        elif service == "volume":
-            arguments["microversion"] = CINDER_VERSION
+        """Call a service and return its JSON, or None when it has none. Raises CloudError with the service's words.
+
+        Reading is tried again when the service fails or does not answer for a moment; a change never is.
+        """
+        for pause in RETRY_PAUSES if method == "GET" else ():
+            try:
+                return self._call_once(method, service, path, arguments)
+            except CloudError as error:
+                if 0 < error.status < 500:
+                    raise
+                time.sleep(pause)
+        return self._call_once(method, service, path, arguments)
+
+    def _call_once(self, method: str, service: str, path: str, arguments: Mapping[str, Any]) -> Any:
+        version = {"microversion": VERSIONS[service]} if service in VERSIONS else {}
+        where = f"The cloud's {service.replace('_', ' ')} service"
         try:
-            answer = self._adapters[service].request(path, method, raise_exc=False, timeout=CALL_TIMEOUT, **arguments)
+            answer = self._adapter(service).request(
+                path, method, raise_exc=False, timeout=CALL_TIMEOUT, **version, **arguments
+            )
         except (auth_errors.ClientException, sdk_errors.SDKException) as error:
-            raise CloudError(f"{service} service: {error}") from error
+            raise CloudError(f"{where} does not answer: {error}") from error
+        if answer.status_code >= 500:
+            raise CloudError(f"{where} failed at {method} {path}: {_words(answer)}", answer.status_code)
         if answer.status_code >= 400:
             raise CloudError(_words(answer), answer.status_code)
         return answer.json() if answer.content else None
@@ -172,8 +199,8 @@ class Client:
             "floating_ips": ("network", "/floatingips", "floatingips", own),
             "images": ("image", "/images", "images", {"limit": PAGE}),
         }
-        if "volume" in self._adapters:
-            lists["volumes"] = ("volume", "/volumes/detail", "volumes", {})
+        if self.has_volumes:
+            lists["volumes"] = ("block_storage", "/volumes/detail", "volumes", {})
         calls: list[Callable[[], Any]] = [
             partial(self.listed, service, path, key, **query) for service, path, key, query in lists.values()
         ]
@@ -193,8 +220,8 @@ class Client:
                 result[name] = Limit(
                     neutron[key]["limit"], neutron[key]["used"] + int(neutron[key].get("reserved") or 0)
                 )
-        if "volume" in self._adapters:
-            cinder = self.call("GET", "volume", "/limits")["limits"]["absolute"]
+        if self.has_volumes:
+            cinder = self.call("GET", "block_storage", "/limits")["limits"]["absolute"]
             result.update({name: Limit(cinder[most], cinder[used]) for name, (most, used) in CINDER_LIMITS.items()})
         return result
 

@@ -81,13 +81,13 @@ def _delete_volume(client: Client, volume: Json) -> None:
     last: dict[str, Any] = {}
 
     def detached() -> Optional[bool]:
-        last.update(client.call("GET", "volume", path)["volume"])
+        last.update(client.call("GET", "block_storage", path)["volume"])
         return True if last["status"] in ("available", "error") else None
 
     wait_until(
         detached, VOLUME_DEADLINE, lambda: f"volume {volume['name']} is still {last.get('status')}, not available"
     )
-    client.call("DELETE", "volume", path)
+    client.call("DELETE", "block_storage", path)
 
 
 def _addresses(port: Json) -> list[str]:

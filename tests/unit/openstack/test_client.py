@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,9 +44,7 @@ class Adapter:
 
 
 def client(*answers: Answer) -> Client:
-    made = Client.__new__(Client)
-    made._adapters = {"compute": Adapter(*answers)}
-    return made
+    return Client(SimpleNamespace(current_project_id="p", compute=Adapter(*answers)))
 
 
 def test_missing_credentials_are_named_with_the_remedy(tmp_path: Path) -> None:
@@ -98,11 +97,21 @@ def test_a_refusal_keeps_the_services_own_words(body: Any) -> None:
     assert caught.value.status == 403
 
 
-def test_an_answer_that_is_not_json_is_an_error_too() -> None:
-    broken = Answer(502)
-    broken.content = b"<html>"
-    with pytest.raises(CloudError, match="502 Bad Gateway"):
-        client(broken).call("GET", "compute", "/servers")
+def test_reading_is_tried_again_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "RETRY_PAUSES", (0.0, 0.0))
+    answers = [Answer(503), Answer(500), Answer(200, {"servers": []})]
+    assert client(*answers).call("GET", "compute", "/servers") == {"servers": []}
+
+
+def test_a_service_that_keeps_failing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "RETRY_PAUSES", (0.0,))
+    with pytest.raises(CloudError, match="compute service failed at GET /servers: 502 Bad Gateway"):
+        client(Answer(502), Answer(502)).call("GET", "compute", "/servers")
+
+
+def test_a_change_is_never_tried_twice() -> None:
+    with pytest.raises(CloudError, match="failed at POST /servers"):
+        client(Answer(500), Answer(200, {})).call("POST", "compute", "/servers")
 
 
 def test_all_pages_of_a_collection_are_read() -> None:
@@ -113,11 +122,6 @@ def test_all_pages_of_a_collection_are_read() -> None:
     reader = client(*pages)
     assert [item["id"] for item in reader.listed("compute", "/servers/detail", "servers", limit=1)] == ["a", "b"]
     assert reader._adapters["compute"].queries == [{"limit": 1}, {"limit": 1, "marker": "a"}]
-
-
-def test_a_cloud_without_block_storage_says_so() -> None:
-    with pytest.raises(CloudError, match="no block storage"):
-        client().call("GET", "volume", "/volumes")
 
 
 def test_waiting_ends_at_the_deadline_and_names_the_blocker() -> None:
