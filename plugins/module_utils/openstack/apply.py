@@ -7,14 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Optional
 
-from .client import Client, CloudError, in_parallel, wait_until
-from .cloud import Cloud, Json, SiteView, address_of, fault_text, floating_ip_description
+from .client import Client, CloudError, in_parallel
+from .cloud import Cloud, Json, SiteView, address_of, floating_ip_description
 from .known_hosts import forget_in_file
 from .model import MARK, Host, Rule, Site
-from .plan import BROKEN, Plan, Step
-
-VOLUME_DEADLINE = 300.0
-"""Seconds for a volume to be made or attached."""
+from .plan import Plan, Step
+from .waiting import delete_server, wait_active, wait_volume
 
 
 class Builder:
@@ -199,7 +197,7 @@ class Builder:
             request["os:scheduler_hints"] = {"group": group["id"]}
         server: Json = self.client.call("POST", "compute", "/servers", json=request)["server"]
         self.made["server", host.name] = server
-        self._wait_active(host, server["id"])
+        wait_active(self.client, host, server["id"], self.deadline)
         return server
 
     def _flavor(self, name: str) -> str:
@@ -225,44 +223,20 @@ class Builder:
     def _start_server(self, step: Step) -> None:
         server = self._server(step.host)
         self.client.call("POST", "compute", f"/servers/{server['id']}/action", json={"os-start": None})
-        self._wait_active(step.data, server["id"])
+        wait_active(self.client, step.data, server["id"], self.deadline)
 
     def _wait_server(self, step: Step) -> None:
-        self._wait_active(step.data, self._server(step.host)["id"])
-
-    def _wait_active(self, host: Host, server_id: str) -> None:
-        last: dict[str, Any] = {}
-
-        def poll() -> Optional[bool]:
-            last.update(self.client.call("GET", "compute", f"/servers/{server_id}")["server"])
-            if last["status"] == BROKEN:
-                raise CloudError(why_broken(host, last))
-            return True if last["status"] == "ACTIVE" else None
-
-        wait_until(poll, self.deadline, lambda: f"{host.name}: the server is still {last.get('status')}, not ACTIVE")
+        wait_active(self.client, step.data, self._server(step.host)["id"], self.deadline)
 
     def _attach_volume(self, step: Step) -> None:
         server = self._server(step.host)
         volume = self._found("volume", step.name, self.view.volume(step.host, step.data.name))
-        self._wait_volume(step.name, volume["id"], "available", "in-use")
+        wait_volume(self.client, volume, "available", "in-use")
         path = f"/servers/{server['id']}/os-volume_attachments"
         attached = self.client.listed("compute", path, "volumeAttachments")
         if all(item["volumeId"] != volume["id"] for item in attached):
             self._post("compute", path, "volumeAttachment", {"volumeId": volume["id"]})
-        self._wait_volume(step.name, volume["id"], "in-use")
-
-    def _wait_volume(self, name: str, volume_id: str, *wanted: str) -> None:
-        last: dict[str, Any] = {}
-
-        def poll() -> Optional[bool]:
-            last.update(self.client.call("GET", "block_storage", f"/volumes/{volume_id}")["volume"])
-            if last["status"].startswith("error"):
-                raise CloudError(
-                    f"volume {name} went to {last['status']}. Remedy: look at it in the cloud, delete it and run again."
-                )
-            return True if last["status"] in wanted else None
-
-        wait_until(poll, VOLUME_DEADLINE, lambda: f"volume {name} is still {last.get('status')}, not {wanted[0]}")
+        wait_volume(self.client, volume, "in-use")
 
     def _create_floating_ip(self, step: Step) -> Json:
         body = {
@@ -278,37 +252,3 @@ class Builder:
         floating = self._found("floating IP", step.host, self.view.floating_ip(step.host))
         body = {"floatingip": {"port_id": self._port(step.host)["id"]}}
         self.client.call("PUT", "network", f"/floatingips/{floating['id']}", json=body)
-
-
-def why_broken(host: Host, server: Json) -> str:
-    """Say why a server that was just made is in ERROR; a lack of room names host and flavor."""
-    text = fault_text(server)
-    if "No valid host" in text:
-        return (
-            f"{host.name}: No valid host for flavor {host.flavor}: {text}"
-            " Remedy: ask the cloud's administrators for room,"
-            " or declare another flavor; the next run tries again."
-        )
-    return f"{host.name}: the server went to ERROR: {text}. The next run deletes it and tries again."
-
-
-def delete_server(client: Client, server: Json, deadline: float) -> None:
-    """Delete a server and wait until it is gone; one that is gone already is fine."""
-    path = f"/servers/{server['id']}"
-    last: dict[str, Any] = {}
-
-    def gone() -> Optional[bool]:
-        try:
-            last.update(client.call("GET", "compute", path)["server"])
-        except CloudError as error:
-            if error.status == 404:
-                return True
-            raise
-        return None
-
-    try:
-        client.call("DELETE", "compute", path)
-    except CloudError as error:
-        if error.status != 404:
-            raise
-    wait_until(gone, deadline, lambda: f"{server['name']}: the server is still {last.get('status')}, not deleted")

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
-from .apply import VOLUME_DEADLINE, delete_server
-from .client import Client, CloudError, wait_until
+from .client import Client, CloudError
 from .cloud import Cloud, Json, by_name, is_marked
 from .known_hosts import forget_in_file
 from .model import MARK
+from .waiting import delete_server, wait_volume
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,8 @@ def remove_host(client: Client, options: Mapping[str, Any], dry: bool) -> dict[s
 
 
 def _delete_volume(client: Client, volume: Json) -> None:
-    path = f"/volumes/{volume['id']}"
-    last: dict[str, Any] = {}
-
-    def detached() -> Optional[bool]:
-        last.update(client.call("GET", "block_storage", path)["volume"])
-        return True if last["status"] in ("available", "error") else None
-
-    wait_until(
-        detached, VOLUME_DEADLINE, lambda: f"volume {volume['name']} is still {last.get('status')}, not available"
-    )
-    client.call("DELETE", "block_storage", path)
+    wait_volume(client, volume, "available", "error")
+    client.call("DELETE", "block_storage", f"/volumes/{volume['id']}")
 
 
 def _addresses(port: Json) -> list[str]:
