@@ -14,11 +14,13 @@ from typing import Any
 
 from kube_api import ApiError, Change, Client, Metric
 
-from kubelet_csr_approver.decision import Decision, Declared, Verdict, decide, declared_nodes
+from kubelet_csr_approver.decision import Decision, Declared, Verdict, decide, declared_node
 from kubelet_csr_approver.request import MalformedError, concerns_us, request_of
 
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 KINDS = ("csrs", "nodes")
+DECLARATION = "names-and-addresses"
+"""Key of a declared node's ConfigMap."""
 TICK_S = 1.0
 CONFLICT, NOT_FOUND = 409, 404
 
@@ -67,8 +69,7 @@ class Approver:
     def _take(self, change: Change) -> None:
         self._synced.add(change.kind)
         if change.kind == "nodes":
-            present = [item for item in change.objects if change.verb != "removed"]
-            self._nodes = declared_nodes((present[0].get("data") or {}) if present else {})
+            self._declare(change)
             return
         if change.verb == "replaced":
             for name in self._waiting.keys() - {item["metadata"]["name"] for item in change.objects}:
@@ -80,6 +81,17 @@ class Approver:
                 self._since.setdefault(name, self._clock())
             else:
                 self._forget(name)
+
+    def _declare(self, change: Change) -> None:
+        """Take in ConfigMaps: each has a node's name and declares it."""
+        if change.verb == "replaced":
+            self._nodes.clear()
+        for item in change.objects:
+            name = item["metadata"]["name"]
+            if change.verb == "removed":
+                self._nodes.pop(name, None)
+            else:
+                self._nodes[name] = declared_node(name, (item.get("data") or {}).get(DECLARATION, ""))
 
     def _settle(self, name: str) -> None:
         item = self._waiting[name]

@@ -41,14 +41,11 @@ class Declared:
     addresses: frozenset[str]
 
 
-def declared_nodes(data: Mapping[str, str]) -> dict[str, Declared]:
-    """Read the ConfigMap's data: node name -> its addresses and further names, separated by commas or spaces."""
-    nodes = {}
-    for node, text in data.items():
-        words = text.replace(",", " ").split()
-        addresses = frozenset(_address(word) for word in words if _is_address(word))
-        nodes[node] = Declared(frozenset({node, *(word for word in words if not _is_address(word))}), addresses)
-    return nodes
+def declared_node(node: str, text: str) -> Declared:
+    """Read what is declared of a node: its addresses and further names, separated by commas or spaces."""
+    words = text.replace(",", " ").split()
+    addresses = frozenset(_address(word) for word in words if _is_address(word))
+    return Declared(frozenset({node, *(word for word in words if not _is_address(word))}), addresses)
 
 
 def decide(request: Request, nodes: Mapping[str, Declared]) -> Decision:

@@ -36,7 +36,7 @@ class Attachments:
     def __init__(self, folder: Path = RESULTS) -> None:
         self._folder = folder
         self._stamp: int | None = None
-        self._files: dict[str, tuple[str, str] | None] = {}
+        self._files: dict[str, tuple[int, tuple[str, str] | None]] = {}
         self.current: dict[str, str] = {}
 
     def refresh(self) -> bool:
@@ -51,17 +51,20 @@ class Attachments:
         incomplete = self._read(names)
         # A file that is still being written is read again at the next turn.
         self._stamp = None if incomplete else stamp
-        current = dict(pair for pair in self._files.values() if pair)
+        # After a reboot a pod has two for a moment: the newest counts.
+        current = dict(pair for _stamp, pair in sorted(self._files.values(), key=lambda one: one[0]) if pair)
         changed = current != self.current
         self.current = current
         return changed
 
     def _read(self, names: set[str]) -> bool:
-        self._files = {name: pair for name, pair in self._files.items() if name in names}
+        self._files = {name: kept for name, kept in self._files.items() if name in names}
         incomplete = False
         for name in names - self._files.keys():
             try:
-                self._files[name] = attachment_of(json.loads((self._folder / name).read_text(encoding="utf-8")))
+                path = self._folder / name
+                content = json.loads(path.read_text(encoding="utf-8"))
+                self._files[name] = (path.stat().st_mtime_ns, attachment_of(content))
             except (OSError, ValueError):
                 incomplete = True
         return incomplete

@@ -13,12 +13,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 from kube_api import ApiError, Change, Client, Connection
-from kubelet_csr_approver.approver import Approver
-from kubelet_csr_approver.decision import Decision, Verdict, decide, declared_nodes
+from kubelet_csr_approver.approver import DECLARATION, Approver
+from kubelet_csr_approver.decision import Decision, Verdict, decide, declared_node
 from kubelet_csr_approver.request import MalformedError, concerns_us, request_of
 
 Json = dict[str, Any]
-NODES = declared_nodes({"worker-1": "10.64.0.11", "worker-2": "10.64.0.12, worker-2.example"})
+DECLARED = {"worker-1": "10.64.0.11", "worker-2": "10.64.0.12, worker-2.example"}
+NODES = {name: declared_node(name, text) for name, text in DECLARED.items()}
 KEY = ec.generate_private_key(ec.SECP256R1())
 
 
@@ -140,7 +141,7 @@ def test_only_undecided_requests_of_kubelets_concern_us() -> None:
 
 
 def test_addresses_are_compared_as_addresses() -> None:
-    assert declared_nodes({"n": "2001:DB8::0001"})["n"].addresses == {"2001:db8::1"}
+    assert declared_node("n", "2001:DB8::0001").addresses == {"2001:db8::1"}
 
 
 class Api(Client):
@@ -178,7 +179,10 @@ class Scene:
         self.approver.turn()
 
     def declare(self, **data: str) -> None:
-        self.tell("nodes", "replaced", {"data": {name.replace("_", "-"): text for name, text in data.items()}})
+        nodes = [
+            {"metadata": {"name": name.replace("_", "-")}, "data": {DECLARATION: text}} for name, text in data.items()
+        ]
+        self.tell("nodes", "replaced", *nodes)
 
     def verdicts(self) -> list[str]:
         return [item["status"]["conditions"][-1]["type"] for item in self.api.put]
@@ -225,8 +229,9 @@ def test_an_api_that_is_away_is_asked_again() -> None:
     assert scene.verdicts() == ["Approved"]
 
 
-def test_without_the_configmap_nobody_is_approved() -> None:
+def test_a_node_that_is_declared_no_more_is_not_approved() -> None:
     scene = Scene()
-    scene.tell("nodes", "replaced")
+    scene.declare(worker_1="10.64.0.11")
+    scene.tell("nodes", "removed", {"metadata": {"name": "worker-1"}})
     scene.tell("csrs", "set", csr(*GOOD))
     assert scene.api.put == []
