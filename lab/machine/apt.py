@@ -47,7 +47,9 @@ def _one_line_entries(text: str) -> Iterator[tuple[str, str, list[str]]]:
 def _deb822_entries(text: str) -> Iterator[tuple[str, str, list[str]]]:
     kept = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     for stanza in re.split(r"\n\s*\n", kept):
-        fields = {key.lower(): value.split() for key, value in re.findall(r"^([\w-]+):(.*(?:\n[ \t].*)*)", stanza, re.M)}
+        fields = {
+            key.lower(): value.split() for key, value in re.findall(r"^([\w-]+):(.*(?:\n[ \t].*)*)", stanza, re.M)
+        }
         if "deb" in fields.get("types", []) and fields.get("enabled") != ["no"]:
             for uri in fields.get("uris", []):
                 for name in fields.get("suites", []):

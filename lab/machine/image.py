@@ -69,7 +69,7 @@ def build(target: Path) -> None:
         "--variant=minbase",
         *options,
         f"--include={','.join(packages(HERE / 'guest-packages'))}",
-        f"--customize-hook=cp -a --no-preserve=ownership {HERE / 'rootfs'}/. \"$1\"/",
+        f'--customize-hook=cp -a --no-preserve=ownership {HERE / "rootfs"}/. "$1"/',
         f'--customize-hook={HERE / "customize.sh"} "$1"',
         SUITE,
         str(draft),

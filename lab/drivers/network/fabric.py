@@ -19,8 +19,16 @@ BRIDGE_PREFIX = "br-"
 def apply(wanted: Fabric) -> None:
     """Make the fabric so, and take away what is not wanted any more."""
     # Packets between guests of one network are the guests' business, not the router's.
-    _inside(["sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0", "net.bridge.bridge-nf-call-ip6tables=0",
-             "net.bridge.bridge-nf-call-arptables=0"], check=False)
+    _inside(
+        [
+            "sysctl",
+            "-qw",
+            "net.bridge.bridge-nf-call-iptables=0",
+            "net.bridge.bridge-nf-call-ip6tables=0",
+            "net.bridge.bridge-nf-call-arptables=0",
+        ],
+        check=False,
+    )
     links = _links()
     for bridge, mtu in wanted.bridges.items():
         if bridge not in links or links[bridge].get("mtu") != mtu:

@@ -12,8 +12,14 @@ Found = Mapping[str, Any]
 ROUTER_INTERFACE = "network:router_interface"
 
 
-def gather(networks: Iterable[Found], subnets: Iterable[Found], ports: Sequence[Found], groups: Iterable[Found],
-           routers: Iterable[Found], floating: Iterable[Found]) -> Desired:
+def gather(
+    networks: Iterable[Found],
+    subnets: Iterable[Found],
+    ports: Sequence[Found],
+    groups: Iterable[Found],
+    routers: Iterable[Found],
+    floating: Iterable[Found],
+) -> Desired:
     """Put everything together. External networks need no bridge: they are the fabric's link to the machine."""
     prefixes = {subnet["id"]: ipaddress.ip_network(subnet["cidr"]).prefixlen for subnet in subnets}
     return Desired(

@@ -92,17 +92,25 @@ class PodmanDriver(driver.ComputeDriver):
     def get_info(self, instance: Any, use_cache: bool = True) -> hardware.InstanceInfo:
         """Whether the server runs."""
         guest = self._guest(instance)
-        return hardware.InstanceInfo(
-            state=power_state.RUNNING if guests.is_running(guest) else power_state.SHUTDOWN
-        )
+        return hardware.InstanceInfo(state=power_state.RUNNING if guests.is_running(guest) else power_state.SHUTDOWN)
 
     def instance_exists(self, instance: Any) -> bool:
         """Whether the server has a guest here."""
         return guests.load(instance.uuid) is not None
 
-    def spawn(self, context: Any, instance: Any, image_meta: Any, injected_files: Any, admin_password: Any,
-              allocations: Any, network_info: Any = None, block_device_info: Any = None, power_on: bool = True,
-              accel_info: Any = None) -> None:
+    def spawn(
+        self,
+        context: Any,
+        instance: Any,
+        image_meta: Any,
+        injected_files: Any,
+        admin_password: Any,
+        allocations: Any,
+        network_info: Any = None,
+        block_device_info: Any = None,
+        power_on: bool = True,
+        accel_info: Any = None,
+    ) -> None:
         """Make the server's guest and boot it."""
         with self._lock(instance.uuid):
             guest = guests.Guest(
@@ -124,17 +132,32 @@ class PodmanDriver(driver.ComputeDriver):
                 guests.remove(guest)
                 raise
 
-    def destroy(self, context: Any, instance: Any, network_info: Any, block_device_info: Any = None,
-                destroy_disks: bool = True, destroy_secrets: bool = True) -> None:
+    def destroy(
+        self,
+        context: Any,
+        instance: Any,
+        network_info: Any,
+        block_device_info: Any = None,
+        destroy_disks: bool = True,
+        destroy_secrets: bool = True,
+    ) -> None:
         """Remove the server's guest, whatever is left of it."""
         with self._lock(instance.uuid):
             guest = guests.load(instance.uuid)
             if guest is not None:
                 guests.remove(guest)
 
-    def cleanup(self, context: Any, instance: Any, network_info: Any, block_device_info: Any = None,
-                destroy_disks: bool = True, migrate_data: Any = None, destroy_vifs: bool = True,
-                destroy_secrets: bool = True) -> None:
+    def cleanup(
+        self,
+        context: Any,
+        instance: Any,
+        network_info: Any,
+        block_device_info: Any = None,
+        destroy_disks: bool = True,
+        migrate_data: Any = None,
+        destroy_vifs: bool = True,
+        destroy_secrets: bool = True,
+    ) -> None:
         """As destroy: nothing of a guest stays elsewhere."""
         self.destroy(context, instance, network_info, block_device_info)
 
@@ -143,23 +166,39 @@ class PodmanDriver(driver.ComputeDriver):
         with self._lock(instance.uuid):
             guests.stop(self._guest(instance), seconds=timeout)
 
-    def power_on(self, context: Any, instance: Any, network_info: Any, block_device_info: Any = None,
-                 accel_info: Any = None, share_info: Any = None) -> None:
+    def power_on(
+        self,
+        context: Any,
+        instance: Any,
+        network_info: Any,
+        block_device_info: Any = None,
+        accel_info: Any = None,
+        share_info: Any = None,
+    ) -> None:
         """Boot the server unless it runs, with the volumes that cinder says it has."""
         with self._lock(instance.uuid):
             guest = dataclasses.replace(self._guest(instance), volumes=self._attachments(block_device_info))
             if not guests.is_running(guest):
                 guests.start(guest, ports.arm)
 
-    def reboot(self, context: Any, instance: Any, network_info: Any, reboot_type: str,
-               block_device_info: Any = None, bad_volumes_callback: Any = None, accel_info: Any = None,
-               share_info: Any = None) -> None:
+    def reboot(
+        self,
+        context: Any,
+        instance: Any,
+        network_info: Any,
+        reboot_type: str,
+        block_device_info: Any = None,
+        bad_volumes_callback: Any = None,
+        accel_info: Any = None,
+        share_info: Any = None,
+    ) -> None:
         """Power the server off, in order or by force, and on."""
         self.power_off(instance, timeout=30 if reboot_type == "SOFT" else 0)
         self.power_on(context, instance, network_info, block_device_info)
 
-    def resume_state_on_host_boot(self, context: Any, instance: Any, network_info: Any, share_info: Any,
-                                  block_device_info: Any = None) -> None:
+    def resume_state_on_host_boot(
+        self, context: Any, instance: Any, network_info: Any, share_info: Any, block_device_info: Any = None
+    ) -> None:
         """Boot a server that ran before everything here was killed, even if its container is gone."""
         self.power_on(context, instance, network_info, block_device_info)
 
@@ -167,8 +206,16 @@ class PodmanDriver(driver.ComputeDriver):
         """Volumes are files of this machine: nothing to negotiate."""
         return {"host": self._host, "ip": CONF.my_ip, "initiator": "", "multipath": False, "os_type": "linux"}
 
-    def attach_volume(self, context: Any, connection_info: Any, instance: Any, mountpoint: str, disk_bus: Any = None,
-                      device_type: Any = None, encryption: Any = None) -> None:
+    def attach_volume(
+        self,
+        context: Any,
+        connection_info: Any,
+        instance: Any,
+        mountpoint: str,
+        disk_bus: Any = None,
+        device_type: Any = None,
+        encryption: Any = None,
+    ) -> None:
         """Make the volume appear in the server, running or not."""
         with self._lock(instance.uuid):
             guest = self._guest(instance)
@@ -180,8 +227,9 @@ class PodmanDriver(driver.ComputeDriver):
             if process is not None:
                 add_to_guest(attachment, process)
 
-    def detach_volume(self, context: Any, connection_info: Any, instance: Any, mountpoint: str,
-                      encryption: Any = None) -> None:
+    def detach_volume(
+        self, context: Any, connection_info: Any, instance: Any, mountpoint: str, encryption: Any = None
+    ) -> None:
         """Make the volume disappear from the server."""
         with self._lock(instance.uuid):
             attachment = self._attachment(connection_info, mountpoint)

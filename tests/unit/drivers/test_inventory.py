@@ -1,0 +1,28 @@
+"""What the three GPU servers offer."""
+
+from __future__ import annotations
+
+from lab import settings
+from lab.drivers.nova import inventory
+
+
+def test_every_compute_service_of_the_lab_is_a_server_of_the_mission() -> None:
+    assert set(settings.GPU_SERVERS) == set(inventory.SERVERS)
+
+
+def test_the_servers_hold_the_eighteen_cards() -> None:
+    cards = {host: inventory.server(host).gpus for host in settings.GPU_SERVERS}
+    assert cards == {
+        "gpu-server-1": {"CUSTOM_GPU_T4": 8, "CUSTOM_GPU_RTX_5000": 5},
+        "gpu-server-2": {"CUSTOM_GPU_A100": 1, "CUSTOM_GPU_A30": 1},
+        "gpu-server-3": {"CUSTOM_GPU_A100": 3},
+    }
+
+
+def test_cards_are_reported_whole_and_never_overcommitted() -> None:
+    found = inventory.inventory("gpu-server-3")["CUSTOM_GPU_A100"]
+    assert (found["total"], found["max_unit"], found["allocation_ratio"], found["reserved"]) == (3, 3, 1.0, 0)
+
+
+def test_an_unknown_host_has_no_cards() -> None:
+    assert set(inventory.inventory("elsewhere")) == {"VCPU", "MEMORY_MB", "DISK_GB"}
