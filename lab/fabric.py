@@ -15,6 +15,8 @@ from lab.commands import run, succeeds
 
 PREFIX_LENGTH = settings.EXTERNAL_CIDR.partition("/")[2]
 NAMESPACE_FILE = Path("/run/netns") / settings.NETNS
+OUTSIDE_FILE = settings.RUN / "outside"
+"""The machine's own network namespace, for the one program of the fabric that must reach package servers."""
 UNREACHABLE_RANGES = ("10.244.0.0/16", "10.96.0.0/16")
 """Pod and service addresses, which must never leave this machine by its default route."""
 FABRIC_SYSCTLS = {
@@ -51,6 +53,10 @@ def exists() -> bool:
 def up() -> bool:
     """Make the fabric as described above; True when something had to be made."""
     changed = _ensure_namespace()
+    if not succeeds(["nsenter", f"--net={OUTSIDE_FILE}", "true"]):
+        OUTSIDE_FILE.parent.mkdir(parents=True, exist_ok=True)
+        OUTSIDE_FILE.touch()
+        run(["mount", "--bind", "/proc/self/ns/net", OUTSIDE_FILE])
     changed |= _ensure_link()
     run([*INSIDE, "nft", "-f", "-"], stdin=PROXY_RULES)
     for name, value in FABRIC_SYSCTLS.items():
@@ -68,6 +74,7 @@ def down() -> None:
     run(["ip", "link", "del", settings.HOST_LINK], check=False)
     if NAMESPACE_FILE.exists():
         run(["ip", "netns", "del", settings.NETNS])
+    run(["umount", OUTSIDE_FILE], check=False)
 
 
 def _ensure_namespace() -> bool:

@@ -87,3 +87,22 @@ def _ancestors(proc: Path) -> set[int]:
             break
         pid = state[1] if state else 0
     return own
+
+
+def descendants(proc: Path = Path("/proc")) -> list[Process]:
+    """Every process that this one started, directly or not."""
+    everything = []
+    for folder in proc.iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                state = _stat(folder)
+                if state and state[2] != "Z":
+                    everything.append(Process(int(folder.name), state[1], state[0]))
+    family, found = {os.getpid()}, []
+    grown = True
+    while grown:
+        fresh = [process for process in everything if process.parent in family and process.pid not in family]
+        found.extend(fresh)
+        family.update(process.pid for process in fresh)
+        grown = bool(fresh)
+    return found

@@ -139,7 +139,7 @@ def start(programs: Sequence[Program], tell: Callable[[str], None] = lambda text
             if _ready(program):
                 ready.add(program.name)
                 if program.name in fresh:
-                    tell(f"{program.name} serves after {time.monotonic() - started[program.name]:.0f} s")
+                    tell(f"{program.name} is up after {time.monotonic() - started[program.name]:.0f} s")
             else:
                 _check_alive(program, time.monotonic() - started[program.name])
         time.sleep(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from lab.settings import STATE
 
 PATH = STATE / "timings.json"
+_lock = threading.Lock()
 
 
 def recorded() -> dict[str, float]:
@@ -26,8 +28,9 @@ def phase(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        timings = recorded()
-        timings.pop(name, None)
-        timings[name] = round(time.monotonic() - started, 1)
-        if STATE.is_dir():
-            PATH.write_text(json.dumps(timings, indent=2) + "\n", encoding="utf-8")
+        with _lock:
+            timings = recorded()
+            timings.pop(name, None)
+            timings[name] = round(time.monotonic() - started, 1)
+            if STATE.is_dir():
+                PATH.write_text(json.dumps(timings, indent=2) + "\n", encoding="utf-8")

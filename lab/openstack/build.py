@@ -1,4 +1,4 @@
-"""What the cloud is made of, built once and cached by recipe: OpenStack's Python environment and the Debian daemons."""
+"""What the cloud is made of, built once and cached by recipe: OpenStack's Python environment and Debian's daemons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.commands import run
 
 CACHE = settings.CACHE / "openstack"
 LOCK = Path(__file__).with_name("requirements.lock")
-DAEMON_PACKAGES = ("mariadb-server-core", "mariadb-client-core", "rabbitmq-server")
+DAEMON_PACKAGES = ("apt-cacher-ng", "mariadb-server-core", "mariadb-client-core", "rabbitmq-server")
 DAEMON_SUITE = "bookworm"
 
 
@@ -61,7 +61,7 @@ def ensure_environment() -> Path:
 
 
 def ensure_daemons() -> Path:
-    """Unpack MariaDB and RabbitMQ into a folder of their own: the machine gets no service and no user."""
+    """Unpack MariaDB, RabbitMQ and the package proxy into a folder of their own: the machine gets no service and no user."""
     folder = daemons_folder()
     if is_complete(folder):
         return folder
@@ -75,6 +75,7 @@ def ensure_daemons() -> Path:
     )
     for mount_point in ("data", "socket"):
         (folder / mount_point).mkdir()
+    (folder / "etc/resolv.conf").touch()
     (folder / "etc/hosts").write_text("127.0.0.1 localhost\n", encoding="utf-8")
     (folder / ".complete").touch()
     _drop_others("daemons-", folder)

@@ -5,8 +5,10 @@ Everything here is idempotent and runs as cloud administrator, outside the fabri
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,11 @@ TENANT_CLOUDS = settings.SITE_STATE / "clouds.yaml"
 TENANT_USER = "site-admin"
 EXTERNAL_NETWORK = "external"
 IMAGE = "debian-13"
+REPORTING = {
+    **{f"nova-compute-{host}": ("nova-compute", host) for host in settings.GPU_SERVERS},
+    **{name: (name, "controller") for name in ("nova-conductor", "nova-scheduler", "cinder-scheduler", "cinder-volume")},
+}
+"""Programs without a port, and the (binary, host) under which they report."""
 
 
 def catalog() -> dict[str, Any]:
@@ -116,12 +123,14 @@ def _ensure_endpoints(cloud: Connection) -> None:
 
 
 def ensure_offer(cloud: Connection, image_reference: str) -> None:
-    """Flavors, image, external network and quotas; the four have nothing to do with each other."""
-    with ThreadPoolExecutor(4) as pool:
-        jobs = [
-            pool.submit(_ensure_flavors, cloud), pool.submit(_ensure_external_network, cloud),
-            pool.submit(_ensure_image, cloud, image_reference), pool.submit(_ensure_quotas, cloud),
-        ]
+    """Flavors, image, external network and quotas.
+
+    Neutron gets one request at a time: two at once, the first after its start, find its policies half loaded.
+    """
+    with ThreadPoolExecutor(3) as pool:
+        jobs = [pool.submit(_ensure_flavors, cloud), pool.submit(_ensure_image, cloud, image_reference)]
+        _ensure_external_network(cloud)
+        _ensure_quotas(cloud)
         for job in jobs:
             job.result()
 
@@ -169,3 +178,33 @@ def _ensure_quotas(cloud: Connection) -> None:
         cloud.set_compute_quotas(project, **wanted["quotas"]["compute"])
         cloud.set_network_quotas(project, **wanted["quotas"]["network"])
         cloud.set_volume_quotas(project, **wanted["quotas"]["volume"])
+
+
+def missing_reports(reports: Mapping[tuple[str, str], str | None], started: Mapping[str, datetime]) -> list[str]:
+    """Names of the programs whose last report, (binary, host) -> time, is older than their start or absent."""
+    late = []
+    for name, key in REPORTING.items():
+        reported = reports.get(key)
+        if not reported or datetime.fromisoformat(reported.removesuffix("Z")).replace(tzinfo=UTC) < started[name]:
+            late.append(name)
+    return late
+
+
+def wait_for_reports(cloud: Connection, started: Mapping[str, datetime], deadline: float = 120) -> None:
+    """Wait until every worker that has no port of its own has reported since it started, and nova knows its hosts."""
+    limit = time.monotonic() + deadline
+    while late := missing_reports(_reports(cloud), started):
+        if time.monotonic() > limit:
+            raise TimeoutError(f"no report after {deadline:.0f} s from {', '.join(late)}; see `python -m lab logs {late[0]}`")
+        time.sleep(0.5)
+    if {server.name for server in cloud.compute.hypervisors()} < set(settings.GPU_SERVERS):
+        run([build.environment_folder() / "bin/nova-manage", "--config-file", config.ETC / "nova/nova.conf",
+             "cell_v2", "discover_hosts"], environment=services.environment() | {settings.PROCESS_MARK: "1"})
+
+
+def _reports(cloud: Connection) -> dict[tuple[str, str], str | None]:
+    volume = cloud.block_storage.services()
+    return {
+        (service.binary, service.host.partition("@")[0]): service.updated_at
+        for service in (*cloud.compute.services(), *volume) if getattr(service, "state", "up") == "up"
+    }

@@ -150,10 +150,8 @@ def apis() -> list[Program]:
     for name, (module, port, extra, after) in APIS.items():
         command = [
             str(venv / "bin/uwsgi"), "--http-socket", f"{settings.FABRIC_ADDRESS}:{port}", "--module", f"{module}:application",
-            "--master", "--processes", "1", "--threads", str(THREADS), "--enable-threads", "--lazy-apps", "--die-on-term",
-            "--need-app", "--buffer-size", "65535", "--listen", "100", "--disable-logging", "--http-auto-chunked",
-            "--add-header", "Connection: close", "--procname-prefix", f"{name} ", "--thunder-lock",
-            "--worker-reload-mercy", "3", "--venv", str(venv),
+            "--threads", str(THREADS), "--enable-threads", "--die-on-term", "--need-app", "--buffer-size", "65535",
+            "--listen", "100", "--disable-logging", "--add-header", "Connection: close", "--venv", str(venv),
         ]
         if name == "cinder-api":
             command += ["--pyargv", f"--config-file {config.ETC}/cinder/cinder.conf"]

@@ -1,0 +1,133 @@
+"""The plan that makes one machine a cloud, and its undoing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from lab import fabric, mirror, package_proxy, packages, processes, settings, supervise, sysctls
+from lab.commands import run
+from lab.drivers.cleanup import cleanup, remove_guests
+from lab.machine import image
+from lab.openstack import build, operator, schema, services
+from lab.phases import Phase
+
+Say = Callable[[str], None]
+
+
+ARTIFACT_PHASES = frozenset({"artifacts", "mirror"})
+
+
+def plan(*, artifacts: bool = True) -> list[Phase]:
+    """The phases of ``up``, with or without the artifact mirror. What is built, downloaded and started overlaps."""
+    phases = [
+        Phase("packages", "Debian packages", lambda say: packages.ensure()),
+        Phase("openstack", "OpenStack from the lock", lambda say: build.ensure_environment().name),
+        Phase("daemons", "MariaDB and RabbitMQ", lambda say: build.ensure_daemons().name, ("packages",)),
+        Phase("schema", "databases laid out", lambda say: schema.ensure().name, ("openstack", "daemons")),
+        Phase("image", "machine image", lambda say: image.ensure(), ("packages",)),
+        Phase("artifacts", "artifacts of the mirror", _artifacts, ("packages", "image", "schema")),
+        Phase("fabric", "network of the data centre", _fabric, ("packages",)),
+        Phase("identity", "database, bus and identity", _identity, ("fabric", "schema")),
+        Phase("control", "OpenStack's services", _control, ("identity",)),
+        Phase("offer", "flavors, image, network, quotas", _offer, ("control", "image")),
+        Phase("reports", "GPU servers and volume service report", _reports, ("control",)),
+        Phase("proxy", "package proxy for guests", _proxy, ("fabric", "daemons")),
+        Phase("mirror", "file server and registry", _mirror, ("artifacts", "fabric")),
+    ]
+    return [phase for phase in phases if artifacts or phase.name not in ARTIFACT_PHASES]
+
+
+def recover() -> list[str]:
+    """Clear what a lab left whose supervisor died; returns what was found. Nothing to do when it runs or never ran."""
+    if supervise.running():
+        return []
+    stale = [process for process in processes.marked() if process.name not in processes.KEEPS_GUESTS]
+    processes.end(stale)
+    found = [f"{process.name} ({process.pid})" for process in stale]
+    for leftover in ("supervisor.sock", "supervisord.pid", "mariadb", "rabbitmq", "network-agent.ready"):
+        path = settings.RUN / leftover
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists() or path.is_symlink():
+            path.unlink()
+    return found
+
+
+def down(say: Say) -> None:
+    """Remove the lab: programs, guests, fabric, state. The cache stays."""
+    say("stopping the services")
+    supervise.down()
+    processes.end([process for process in processes.marked() if process.name not in processes.KEEPS_GUESTS])
+    say("removing guests, volumes and bridges")
+    cleanup()
+    processes.end(processes.marked())
+    say("removing the fabric, putting the machine's settings back")
+    fabric.down()
+    sysctls.put_back()
+    for mount in _mounts_below(str(settings.STATE), str(settings.RUN)):
+        run(["umount", "--lazy", mount], check=False)
+    for folder in (settings.STATE, settings.RUN):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mounts_below(*folders: str) -> list[str]:
+    with open("/proc/self/mounts", encoding="utf-8") as table:  # noqa: PTH123
+        points = [line.split()[1] for line in table]
+    return [point for point in reversed(points) if any(point == f or point.startswith(f"{f}/") for f in folders)]
+
+
+def _artifacts(say: Say) -> None:
+    mirror.ensure(say)
+
+
+def _mirror(say: Say) -> str:
+    mirror.publish()
+    return _list(supervise.start(mirror.programs(), say))
+
+
+def _proxy(say: Say) -> str:
+    return _list(supervise.start(package_proxy.programs(), say))
+
+
+def _fabric(say: Say) -> str:
+    sysctls.note_and_raise()
+    made = fabric.up()
+    settings.RUN.mkdir(parents=True, exist_ok=True)
+    started = supervise.up()
+    return "made" if made or started else ""
+
+
+def _identity(say: Say) -> str:
+    marker = services.DATABASE_DATA / "bootstrapped"
+    if schema.restore():
+        remove_guests()
+    services.prepare()
+    everything = {program.name: program for program in [*services.daemons(), *services.apis()]}
+    started = supervise.start([everything["mariadb"]], say)
+    if not marker.exists():
+        operator.bootstrap()
+        marker.touch()
+    started += supervise.start([everything["keystone"], everything["rabbitmq"]], say)
+    operator.write_clouds()
+    operator.ensure_identity(operator.connect())
+    return _list(started)
+
+
+def _control(say: Say) -> str:
+    return _list(supervise.start([*services.daemons(), *services.apis(), *services.workers()], say))
+
+
+def _offer(say: Say) -> None:
+    operator.ensure_offer(operator.connect(), image.ensure())
+
+
+def _reports(say: Say) -> None:
+    cloud = operator.connect()
+    started = {name: datetime.fromtimestamp(info["start"], UTC) for name, info in supervise.states().items()}
+    operator.wait_for_reports(cloud, started)
+
+
+def _list(names: Sequence[str]) -> str:
+    return f"started {', '.join(sorted(set(names)))}" if names else ""
