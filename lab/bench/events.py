@@ -1,0 +1,83 @@
+"""Reads what a run of a playbook did: which tasks ran on which hosts, and how many commands went over SSH."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LOCAL_ACTIONS = frozenset(
+    f"ansible.builtin.{name}"
+    for name in (
+        "add_host", "assert", "debug", "fail", "group_by", "import_role", "import_tasks", "include_role",
+        "include_tasks", "include_vars", "meta", "set_fact", "validate_argument_spec",
+    )
+)  # fmt: skip
+"""Actions that the controller carries out by itself: they cost the host nothing."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a playbook: its events in order, and {address: commands sent over SSH}."""
+
+    events: tuple[Mapping[str, Any], ...]
+    round_trips: Mapping[str, int]
+
+    def changed(self) -> list[str]:
+        """``host: task`` of everything that changed."""
+        return [f"{event['host']}: {event['task']}" for event in self.events if event.get("changed")]
+
+    def remote_tasks(self, hosts: Collection[str]) -> list[str]:
+        """``host: task`` of every task that ran on one of ``hosts``, also by delegation."""
+        return [
+            f"{host}: {event['task']}"
+            for event in self.events
+            if event["event"] in ("ok", "failed") and event["action"] not in LOCAL_ACTIONS
+            for host in event["on"]
+            if host in hosts
+        ]
+
+    def tasks_beyond(self, hosts: Collection[str], allowed: Iterable[str]) -> list[str]:
+        """The remote tasks on ``hosts`` whose name (after the role's) is not one of ``allowed``."""
+        names = set(allowed)
+        return [one for one in self.remote_tasks(hosts) if task_name(one.partition(": ")[2]) not in names]
+
+    def slowest(self, number: int = 15) -> list[tuple[float, str]]:
+        """(seconds, task) of the tasks that took longest by the clock, summed over equal names."""
+        times: Counter[str] = Counter()
+        starts = [event for event in self.events if event["event"] == "start"]
+        for event, following in zip(starts, [*starts[1:], self.events[-1] if self.events else None], strict=True):
+            if following:
+                times[str(event["task"])] += following["time"] - event["time"]
+        return [(round(seconds, 2), name) for name, seconds in times.most_common(number)]
+
+
+def task_name(full: str) -> str:
+    """The name that the task's author gave, without the role before it."""
+    return full.rpartition(" : ")[2]
+
+
+def read(events: Path, trips: Path) -> Run:
+    """Read the files that the callback and the SSH wrapper wrote; a missing file is an empty one."""
+    lines = events.read_text(encoding="utf-8").splitlines() if events.exists() else []
+    words = trips.read_text(encoding="utf-8").split() if trips.exists() else []
+    return Run(tuple(json.loads(line) for line in lines), dict(Counter(word.strip("[]") for word in words)))
+
+
+def wrapper(program: str, network: str, trips: Path) -> str:
+    """A shell script in place of ``ssh`` or ``sftp`` that notes each host it is called for."""
+    return f"""#!/bin/sh
+for word; do
+    case $word in {network}*|"[{network}"*) echo "$word" >>{trips} ;; esac
+done
+exec {program} "$@"
+"""
+
+
+def compared(few: Run, many: Run, old: Sequence[str]) -> list[str]:
+    """Which tasks ran more often on the hosts that both runs found there."""
+    counts = [Counter(task_name(one.partition(": ")[2]) for one in run.remote_tasks(old)) for run in (few, many)]
+    return [f"{name}: {counts[0][name]} and {times}" for name, times in counts[1].items() if times != counts[0][name]]
