@@ -32,7 +32,14 @@ _value:
   elements: dict
 """
 
-OPTIONS = ("flavor", "image", "fixed_ip", "floating_ip", "volumes", "server_group", "availability_zone")
+OPTIONS = {
+    "image": "openstack_server_image",
+    "fixed_ip": "openstack_server_fixed_ip",
+    "floating_ip": "openstack_server_floating_ip",
+    "volumes": "openstack_server_volumes",
+    "server_group": "openstack_server_group",
+    "availability_zone": "openstack_server_availability_zone",
+}
 
 
 def openstack_hosts(variables):
@@ -42,7 +49,8 @@ def openstack_hosts(variables):
         if not host.get("openstack_server_flavor"):
             continue
         entry = {"name": host["inventory_hostname"], "groups": list(host["group_names"])}
-        entry.update({key: host[f"openstack_server_{key}"] for key in OPTIONS if f"openstack_server_{key}" in host})
+        entry["flavor"] = host["openstack_server_flavor"]
+        entry.update({key: host[name] for key, name in OPTIONS.items() if name in host})
         result.append(entry)
     return result
 

@@ -85,7 +85,7 @@ servers:
       description: Whether this run made the server.
       type: bool
     volumes:
-      description: Data volumes by name, each with C(id) and C(device).
+      description: Data volumes by name, each with C(id), C(device) in the cloud, and C(path), stable in a virtio guest.
       type: dict
 failed_servers:
   description: For each host that could not be brought to its state, why.

@@ -82,7 +82,9 @@ def servers_of(site: Site, cloud: Cloud, plan: Plan) -> dict[str, Any]:
 
 def _attached(volume: Mapping[str, Any], server_id: str) -> dict[str, str]:
     devices = [item.get("device") or "" for item in volume["attachments"] if item["server_id"] == server_id]
-    return {"id": volume["id"], "device": next(iter(devices), "")}
+    # virtio shows the first 20 characters of the volume's id as the disk's serial number.
+    path = f"/dev/disk/by-id/virtio-{volume['id'][:20]}"
+    return {"id": volume["id"], "device": next(iter(devices), ""), "path": path}
 
 
 def unpredictable(site: Site, plan: Plan) -> dict[str, list[str]]:

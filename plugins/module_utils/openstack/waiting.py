@@ -15,7 +15,7 @@ VOLUME_DEADLINE = 300.0
 
 
 def wait_active(client: Client, host: Host, server_id: str, deadline: float) -> None:
-    """Wait until a server is active. Raises CloudError with the reason when it goes to ERROR, or after ``deadline`` s."""
+    """Wait until a server is active. Raises CloudError when it goes to ERROR, saying why, or after ``deadline`` s."""
     last: dict[str, Any] = {}
 
     def poll() -> Optional[bool]:

@@ -202,7 +202,7 @@ def test_the_result_describes_the_hosts_that_exist() -> None:
         "address": "10.64.0.11",
         "floating_ip": "203.0.113.100",
         "created": False,
-        "volumes": {"data": {"id": "d-1", "device": "/dev/vdb"}},
+        "volumes": {"data": {"id": "d-1", "device": "/dev/vdb", "path": "/dev/disk/by-id/virtio-d-1"}},
     }
 
 
