@@ -30,7 +30,7 @@ def playbook(name: str, *arguments: str, stdout: TextIO | None = None) -> int:
 
 
 def site(layers: str | None) -> int:
-    return playbook("site", *(["--tags", layers] if layers else []))
+    return playbook("site", *(["-e", f"layers={layers}"] if layers else []))
 
 
 def status_document() -> tuple[int, dict[str, Any]]:
