@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from lab import mirror, settings
+from lab.mirror import upstream
 
 say = partial(print, flush=True)
 
@@ -26,6 +27,12 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="every artifact of the lock, and whether it has been made")
     here = commands.add_parser("serve-here", help="publish and serve in this network namespace, until interrupted")
     here.add_argument("--address", default=settings.FABRIC_ADDRESS)
+    lock = commands.add_parser(
+        "lock-upstream",
+        help="record the digests that the upstream projects publish (needs a machine that reaches their hosts)",
+        description="Unproven until it has run on a connected machine: the lab's cannot reach the upstream hosts.",
+    )
+    lock.add_argument("--accept-changed", action="store_true", help="record a digest that differs from before")
     for command in ("build", "publish", "serve-here"):
         commands.choices[command].add_argument("--folder", type=Path, default=mirror.PUBLISHED)
     return root
@@ -66,6 +73,15 @@ def serve_here(folder: Path, address: str) -> int:
     return 1
 
 
+def lock_upstream(accept_changed: bool) -> int:
+    """Write roles/artifact/files/digests_upstream.yml; print what went wrong."""
+    target = mirror.LOCK.with_name("digests_upstream.yml")
+    failures = upstream.record(mirror.locked(), target, upstream.Upstream().digest, accept_changed)
+    for line in failures:
+        say(f"lock-upstream: {line}")
+    return 1 if failures else 0
+
+
 def main() -> int:
     """Run the command."""
     arguments = parser().parse_args()
@@ -75,6 +91,8 @@ def main() -> int:
         say(f"mirror: {len(mirror.publish(arguments.folder))} artifacts published below {arguments.folder}")
     elif arguments.command == "serve-here":
         return serve_here(arguments.folder, arguments.address)
+    elif arguments.command == "lock-upstream":
+        return lock_upstream(arguments.accept_changed)
     else:
         if arguments.keep_caches:
             os.environ[mirror.KEEP_CACHES] = "1"

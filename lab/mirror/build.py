@@ -18,6 +18,7 @@ from lab.mirror.golang import Go, GoProgram
 from lab.mirror.recipes import PYTHON, FileRecipe, ImageRecipe, Program, Recipe
 from lab.mirror.store import Store
 
+GO_CACHES = ("gocache", "gomodcache", "wrappers")
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -61,7 +62,7 @@ class Builder:
             if isinstance(item, GoProgram):
                 self.go.build(item, target)
             else:
-                item.build(Path(self.go.module(item.module)["Dir"]), target)
+                item.build(self.go.source(item.module), target)
             record["size"] = target.stat().st_size
 
         return self._once(self.store.entry("programs", f"{item.name}-{item.version}", item.key), make) / item.name
@@ -177,11 +178,20 @@ def run_ahead(builder: Builder, items: list[Recipe]) -> threading.Thread:
     return thread
 
 
+def remove(folder: Path) -> None:
+    """Remove a folder so that an interruption leaves it whole or gone: half a module cache would break later builds."""
+    doomed = folder.with_name(folder.name + ".removed")
+    if doomed.exists():
+        shutil.rmtree(doomed)
+    if folder.exists():
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+
 def prune(store: Store, go: Go, keep: list[Path]) -> None:
     """When all of the lock is there: remove the compiler's caches, root file systems and artifacts of old locks."""
-    for name in ("gocache", "gomodcache", "wrappers"):
-        shutil.rmtree(go.root / name, ignore_errors=True)
-    shutil.rmtree(store.root / "roots", ignore_errors=True)
+    for folder in (*(go.root / name for name in GO_CACHES), store.root / "roots"):
+        remove(folder)
     kept = {str(path) for path in keep}
     for kind in ("files", "images"):
         for entry in (store.root / kind).glob("*"):

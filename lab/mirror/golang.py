@@ -35,8 +35,9 @@ class BuildError(RuntimeError):
 class GoModule:
     """A released module and what its wrapper has to change.
 
-    ``siblings`` is the version of the modules that its go.mod replaces by a relative path. ``main`` is the source of a
-    main package to use instead of the release's; with ``drop_imports`` it is the release's main.go without those imports.
+    ``siblings`` is the version of the modules that its go.mod replaces by a relative path (its own, if empty). ``main``
+    is the source of a main package to use in place of the release's; ``drop_imports`` makes it the release's main.go
+    less these imports.
     """
 
     path: str
@@ -86,17 +87,41 @@ def new_enough(command: str) -> bool:
     return go_version(said) >= NEEDED
 
 
-def wrapper_go_mod(upstream: str, module: GoModule) -> str:
-    """The go.mod of the wrapper: the release's own, requiring the release, siblings by version instead of by path."""
+def wrapper_go_mod(upstream: str, module: GoModule) -> tuple[str, list[str]]:
+    """The go.mod of the wrapper, and ``module@version`` of the release and its siblings.
+
+    It is the release's own, requiring the release, with the siblings by version instead of by path. So it is complete,
+    and Go never has to choose a version itself.
+    """
     text = re.sub(r"^(tool|ignore|retract) \(\n.*?^\)\n", "", upstream, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^(module|toolchain|tool|ignore|retract) [^(\n]*\n", "", text, flags=re.MULTILINE)
     relative = re.compile(r"^(?:replace )?[ \t]*(\S+)(?: v\S+)? => \.\.?/\S*\n", flags=re.MULTILINE)
     siblings = relative.findall(text)
     text = re.sub(r"^replace \(\s*\)\n", "", relative.sub("", text), flags=re.MULTILINE)
     extra = [f"module {WRAPPER}", "", text, f"require {module.path} {module.version}", ""]
-    if module.siblings:
-        extra += [f"replace {sibling} => {sibling} {module.siblings}" for sibling in siblings]
-    return "\n".join(extra) + "\n"
+    version = module.siblings or module.version
+    extra += [f"replace {sibling} => {sibling} {version}" for sibling in siblings]
+    queries = [f"{module.path}@{module.version}", *(f"{sibling}@{version}" for sibling in siblings)]
+    return "\n".join(extra) + "\n", queries
+
+
+def sum_lines(said: list[dict[str, Any]]) -> str:
+    """Lines of a go.sum for modules as ``go mod download -json`` tells of them."""
+    lines = []
+    for item in said:
+        lines.append(f"{item['Path']} {item['Version']} {item['Sum']}\n")
+        lines.append(f"{item['Path']} {item['Version']}/go.mod {item['GoModSum']}\n")
+    return "".join(lines)
+
+
+def documents(text: str) -> list[dict[str, Any]]:
+    """The JSON documents that follow one another in ``text``."""
+    decoder, found = json.JSONDecoder(), []
+    while text := text.lstrip():
+        item, end = decoder.raw_decode(text)
+        found.append(item)
+        text = text[end:]
+    return found
 
 
 def connection_broke(said: str) -> bool:
@@ -126,7 +151,7 @@ class Go:
             **os.environ,
             "GOCACHE": str(root / "gocache"),
             "GOMODCACHE": str(root / "gomodcache"),
-            "GOFLAGS": "-mod=mod -buildvcs=false -modcacherw",
+            "GOFLAGS": "-mod=readonly -buildvcs=false -modcacherw",
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
             "CGO_ENABLED": "0",
@@ -177,13 +202,14 @@ class Go:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if not line.startswith("go: downloading")]
         raise BuildError(f"go {' '.join(arguments)} failed in {directory}:\n" + "\n".join(lines[-15:]))
 
-    def module(self, module: GoModule) -> dict[str, Any]:
-        """Download a module: its folder (``Dir``), its ``GoMod`` and more, as ``go mod download -json`` says it."""
+    def download(self, queries: list[str]) -> list[dict[str, Any]]:
+        """Download modules (``path@version``); ``Dir``, ``GoMod``, ``Sum`` and more of each, in this order."""
         self.root.mkdir(parents=True, exist_ok=True)
-        said: dict[str, Any] = json.loads(
-            self.run(["mod", "download", "-json", f"{module.path}@{module.version}"], self.root)
-        )
-        return said
+        return documents(self.run(["mod", "download", "-json", *queries], self.root))
+
+    def source(self, module: GoModule) -> Path:
+        """Folder with the source of a module, downloaded if need be."""
+        return Path(self.download([f"{module.path}@{module.version}"])[0]["Dir"])
 
     def wrapper(self, module: GoModule) -> Path:
         """Folder of the wrapper module, made on first use."""
@@ -194,18 +220,18 @@ class Go:
         return folder
 
     def _write_wrapper(self, module: GoModule, folder: Path) -> None:
-        said = self.module(module)
+        (said,) = self.download([f"{module.path}@{module.version}"])
         source = Path(said["Dir"])
+        text, queries = wrapper_go_mod(Path(said["GoMod"]).read_text(), module)
         folder.mkdir(parents=True, exist_ok=True)
-        if (source / "go.sum").exists():
-            (folder / "go.sum").write_text((source / "go.sum").read_text())
+        (folder / "go.sum").write_text((source / "go.sum").read_text() + sum_lines(self.download(queries)))
         main = module.main
         if module.drop_imports:
             main = drop_imports((source / "main.go").read_text(), module.drop_imports)
         if main:
             (folder / "main.go").write_text(main)
         fresh = folder / "go.mod.new"
-        fresh.write_text(wrapper_go_mod(Path(said["GoMod"]).read_text(), module))
+        fresh.write_text(text)
         fresh.replace(folder / "go.mod")
 
     def fetch(self, program: GoProgram) -> None:

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lab.mirror.store import is_executable, source_files
+
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
@@ -86,11 +88,10 @@ def write_layer(target: Path, files: Sequence[LayerFile]) -> None:
 
 
 def folder_files(folder: Path, below: str) -> list[LayerFile]:
-    """The regular files of ``folder`` as files of a layer below the path ``below``, without caches and tests."""
+    """The source files of ``folder`` as files of a layer below the path ``below``."""
     return [
-        LayerFile(f"{below}/{path.relative_to(folder)}", path, mode=0o755 if path.stat().st_mode & 0o100 else 0o644)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not {"__pycache__", "tests"} & set(path.relative_to(folder).parts)
+        LayerFile(f"{below}/{path.relative_to(folder)}", path, mode=0o755 if is_executable(path) else 0o644)
+        for path in source_files(folder)
     ]
 
 

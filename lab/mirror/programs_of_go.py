@@ -13,7 +13,7 @@ COREDNS_PLUGINS = (
     "log", "loop", "metadata", "metrics", "minimal", "multisocket", "nsid", "pprof", "ready", "reload", "rewrite",
     "root", "secondary", "sign", "template", "timeouts", "tls", "transfer", "tsig", "view", "whoami",
 )  # fmt: skip
-"""Plugins of the CoreDNS built here: not those for other clouds, tracing and databases, which bring most of the code."""
+"""Plugins of the CoreDNS built here: not those for clouds, tracing and databases, which bring most of the code."""
 
 
 def coredns_main(plugins: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from lab.mirror import programs_of_go as go
 from lab.mirror.debian import DebianLayer
 from lab.mirror.golang import BuildError, GoModule, GoProgram
 from lab.mirror.oci import Settings
-from lab.mirror.store import folder_digest, recipe_key
+from lab.mirror.store import folder_digest, recipe_key, source_files
 from lab.settings import REPOSITORY
 from plugins.module_utils.artifacts import Artifact
 
@@ -196,4 +196,4 @@ def recipe(artifact: Artifact) -> Recipe:
 def missing_folders(item: Recipe) -> list[Path]:
     """Folders of the repository that the recipe needs and that are not there or empty."""
     folders = item.folders.values() if isinstance(item, ImageRecipe) else []
-    return [folder for folder in folders if not any(folder.rglob("*.py"))]
+    return [folder for folder in folders if not source_files(folder)]

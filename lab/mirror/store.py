@@ -28,13 +28,26 @@ def sha256_of(path: Path) -> str:
         return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def source_files(folder: Path) -> list[Path]:
+    """The regular files of ``folder``, sorted, without Python's caches and tests."""
+    left_out = {"__pycache__", "tests"}
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not left_out & set(path.relative_to(folder).parts)
+    ]
+
+
+def is_executable(path: Path) -> bool:
+    """Whether the owner may execute it."""
+    return bool(path.stat().st_mode & 0o100)
+
+
 def folder_digest(folder: Path) -> str:
-    """Hash over names, modes and contents of the regular files in ``folder``, without Python's caches."""
+    """Hash over names, modes and contents of the source files in ``folder``."""
     total = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            executable = bool(path.stat().st_mode & 0o100)
-            total.update(f"{path.relative_to(folder)}\0{executable}\0{sha256_of(path)}\n".encode())
+    for path in source_files(folder):
+        total.update(f"{path.relative_to(folder)}\0{is_executable(path)}\0{sha256_of(path)}\n".encode())
     return "sha256:" + total.hexdigest()
 
 

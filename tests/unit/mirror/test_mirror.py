@@ -1,0 +1,110 @@
+"""What is made, when it is made again, and what is published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab import mirror
+from lab.mirror import serve
+from lab.mirror.build import Builder, remove
+from lab.mirror.golang import BuildError, Go
+from lab.mirror.recipes import RECIPES, FileRecipe, ImageRecipe, recipe
+from lab.mirror.store import Store, folder_digest
+from plugins.module_utils.artifacts import Artifact, find, names
+
+LOCK: dict[str, Any] = yaml.safe_load(mirror.LOCK.read_text())
+
+
+def test_the_lab_knows_how_to_make_all_that_is_in_the_lock() -> None:
+    assert set(RECIPES) == set(names(LOCK))
+    for item in mirror.locked():
+        made = recipe(item)
+        assert isinstance(made, ImageRecipe if item.is_image else FileRecipe)
+
+
+def test_an_artifact_without_recipe_is_an_error() -> None:
+    with pytest.raises(BuildError, match="does not say how it is made"):
+        recipe(Artifact("nothing", "file", "1", "https://x/1"))
+
+
+def test_every_artifact_has_a_key_of_its_own_unless_its_content_is_the_same() -> None:
+    keys = [recipe(item).key for item in mirror.locked()]
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_services_run_unprivileged_where_they_can() -> None:
+    approver, agent = (recipe(find(LOCK, name)) for name in ("kubelet-csr-approver", "network-policy-agent"))
+    assert isinstance(approver, ImageRecipe)
+    assert isinstance(agent, ImageRecipe)
+    assert approver.settings.user == "65532:65532"
+    assert agent.settings.user == ""
+
+
+def test_an_entry_is_whole_or_absent(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    entry = store.entry("files", "x", "k")
+    with pytest.raises(RuntimeError), store.making(entry) as (folder, _):
+        (folder / "half").write_text("")
+        raise RuntimeError
+    assert store.made(entry) is None
+    with store.making(entry) as (folder, record):
+        assert not (folder / "half").exists()
+        record["size"] = 1
+    assert store.made(entry) == {"size": 1}
+
+
+def test_nothing_is_made_twice(tmp_path: Path) -> None:
+    builder = Builder(Store(tmp_path), Go(tmp_path / "go"))
+    calls = []
+    for _ in range(2):
+        builder._once(tmp_path / "files" / "x-k", lambda folder, record: calls.append(folder))
+    assert len(calls) == 1
+
+
+def test_a_changed_source_file_changes_the_digest_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    before = folder_digest(tmp_path)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_a.py").write_text("not part of it")
+    assert folder_digest(tmp_path) == before
+    (tmp_path / "a.py").write_text("2")
+    assert folder_digest(tmp_path) != before
+
+
+def test_an_interrupted_removal_is_finished_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / "cache.removed").mkdir()
+    (tmp_path / "cache").mkdir()
+    remove(tmp_path / "cache")
+    assert not list(tmp_path.iterdir())
+
+
+def test_published_files_are_at_the_upstream_path_and_digests_go_by_upstream_address(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    item = recipe(find(LOCK, "kubelet"))
+    entry = store.entry("files", "kubelet", "k")
+    with store.making(entry) as (folder, record):
+        (folder / "kubelet").write_text("program")
+        record.update(file="kubelet", digest=store.add_blob_file(folder / "kubelet"))
+    for _ in range(2):
+        serve.lay_out(tmp_path / "out", store, [(item, entry, store.made(entry) or {})])
+    assert (tmp_path / "out/files/dl.k8s.io/v1.37.2/bin/linux/amd64/kubelet").read_text() == "program"
+    said = yaml.safe_load((tmp_path / "out/digests.yml").read_text())
+    assert list(said["digests"]) == ["https://dl.k8s.io/v1.37.2/bin/linux/amd64/kubelet"]
+    assert said["made_by"] == "make lab"
+
+
+def test_the_servers_listen_where_they_are_told(tmp_path: Path) -> None:
+    files, images = serve.server_programs(tmp_path, "192.0.2.7", 8080, 5050)
+    assert "listen 192.0.2.7:8080;" in (tmp_path / "nginx.conf").read_text()
+    assert yaml.safe_load((tmp_path / "registry.yml").read_text())["http"]["addr"] == "192.0.2.7:5050"
+    assert not files.ready()
+    assert images.name == "registry-mirror"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(9.7, "9s"), (60, "1m00s"), (130, "2m10s")])
+def test_durations_are_short_to_read(seconds: float, text: str) -> None:
+    assert mirror.duration(seconds) == text
