@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,9 +58,9 @@ def resize(file: str) -> None:
 def add_to_guest(attachment: Attachment, process: int) -> None:
     """Make the volume appear in a guest, whose first process this is."""
     loop = hold(attachment.file)
-    number = os.stat(loop).st_rdev
+    number = Path(loop).stat().st_rdev
     script = (
-        f"rm -f {loop} && mknod -m 0660 {loop} b {os.major(number)} {os.minor(number)} && mkdir -p /dev/disk/by-id"
+        f"umask 022 && rm -f {loop} && mknod -m 0660 {loop} b {os.major(number)} {os.minor(number)} && mkdir -p /dev/disk/by-id"
         f" && ln -sfn {loop} {attachment.device} && ln -sfn {loop} {attachment.link}"
     )
     podman.run_in_namespace(process, "mount", ["sh", "-c", script])
@@ -77,7 +76,7 @@ def take_from_guest(attachment: Attachment, process: int) -> None:
 def release_all(folder: Path) -> None:
     """Detach every loop device whose file lies below the folder, also of files that were deleted."""
     for device in json.loads(_losetup("--json", "--list", "--output=NAME,BACK-FILE") or "{}").get("loopdevices", []):
-        if str(device["back-file"]).startswith(f"{folder}/") and stat.S_ISBLK(os.stat(device["name"]).st_mode):
+        if str(device["back-file"]).startswith(f"{folder}/") and Path(device["name"]).is_block_device():
             _losetup("--detach", device["name"])
 
 

@@ -202,6 +202,10 @@ class PodmanDriver(driver.ComputeDriver):
         """Boot a server that ran before everything here was killed, even if its container is gone."""
         self.power_on(context, instance, network_info, block_device_info)
 
+    def default_root_device_name(self, instance: Any, image_meta: Any, root_bdm: Any) -> str:
+        """The name of the root disk, from which nova derives those of the volumes: /dev/vdb and so on."""
+        return "/dev/vda"
+
     def get_volume_connector(self, instance: Any) -> dict[str, Any]:
         """Volumes are files of this machine: nothing to negotiate."""
         return {"host": self._host, "ip": CONF.my_ip, "initiator": "", "multipath": False, "os_type": "linux"}
