@@ -17,7 +17,7 @@ from plugins.module_utils.artifacts import Artifact
 
 PACKET_TOOLS = DebianLayer("packet-tools", ("bash", "ca-certificates", "conntrack", "iproute2", "iptables", "nftables"))
 """Below kube-proxy and flannel: the programs that they call."""
-PYTHON = DebianLayer("python", ("curl", "openssl", "python3"), below=PACKET_TOOLS)
+PYTHON = DebianLayer("python", ("curl", "openssl", "python3", "python3-cryptography"), below=PACKET_TOOLS)
 """Below the services of ours and the probe."""
 SERVICES_PATH = "/opt/ai-infn"
 SHARED_PACKAGES = ("kube_api",)
