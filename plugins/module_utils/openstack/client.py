@@ -65,18 +65,16 @@ class CloudError(Exception):
         self.status = status
 
 
-def wait_until(poll: Callable[[], Optional[T]], seconds: float, blocker: Callable[[], str]) -> T:
-    """Poll until the answer is not None, on a monotonic clock; then return it.
+def wait_until(poll: Callable[[], Optional[T]], seconds: float, blocker: Callable[[], str], pause: float = 0.5) -> T:
+    """Poll every ``pause`` seconds until the answer is not None, then return it; the clock is monotonic.
 
     Raises CloudError with ``blocker()``'s text when ``seconds`` have passed.
     """
     deadline = time.monotonic() + seconds
-    pause = 0.3
     while (answer := poll()) is None:
         if time.monotonic() + pause > deadline:
             raise CloudError(f"{blocker()} (waited {seconds:.0f} s)")
         time.sleep(pause)
-        pause = min(2.0, pause * 1.3)
     return answer
 
 

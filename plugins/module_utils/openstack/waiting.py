@@ -24,7 +24,8 @@ def wait_active(client: Client, host: Host, server_id: str, deadline: float) -> 
             raise CloudError(why_broken(host, last))
         return True if last["status"] == "ACTIVE" else None
 
-    wait_until(poll, deadline, lambda: f"{host.name}: the server is still {last.get('status')}, not ACTIVE")
+    # One question costs nova several to other services, and no server is active at once: ask once a second.
+    wait_until(poll, deadline, lambda: f"{host.name}: the server is still {last.get('status')}, not ACTIVE", pause=1.0)
 
 
 def wait_volume(client: Client, volume: Json, *wanted: str) -> None:
