@@ -213,7 +213,7 @@ def main() -> None:
             "address": {"type": "str", "required": True},
             "port": {"type": "int", "default": 6443},
             "config": {"type": "str", "no_log": True},
-            "discovery": {"type": "str"},
+            "discovery": {"type": "str", "no_log": True},
             "control_plane": {"type": "bool", "default": False},
             "reset_allowed": {"type": "bool", "default": False},
             "only_repair": {"type": "bool", "default": False},

@@ -1,0 +1,116 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The members of an etcd cluster, through the JSON gateway that every etcd serves beside gRPC."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+PKI = "/etc/kubernetes/pki/etcd"
+
+
+class EtcdError(Exception):
+    """etcd does not answer, or refuses."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member. A member that never started has no name and no client address."""
+
+    identity: str
+    name: str
+    peers: tuple[str, ...]
+    clients: tuple[str, ...]
+    learner: bool = False
+    healthy: bool = False
+
+
+def parse_members(document: dict[str, Any]) -> list[Member]:
+    """Return the members of the answer of /v3/cluster/member/list."""
+    return [
+        Member(
+            identity=str(item["ID"]),
+            name=item.get("name", ""),
+            peers=tuple(item.get("peerURLs", [])),
+            clients=tuple(item.get("clientURLs", [])),
+            learner=bool(item.get("isLearner", False)),
+        )
+        for item in document.get("members", [])
+    ]
+
+
+def find_member(members: list[Member], name: str, address: str = "") -> Member | None:
+    """Return the member of a host, by its name, or by its peer address where it has never started."""
+    by_name = [member for member in members if member.name == name]
+    by_peer = [member for member in members if address and any(urlsplit(peer).hostname == address for peer in member.peers)]
+    return (by_name or by_peer or [None])[0]
+
+
+def quorum(voters: int) -> int:
+    """Return how many of the voters must be healthy."""
+    return voters // 2 + 1
+
+
+def objection(members: list[Member], leaving: Member) -> str:
+    """Return why a member may not leave, or nothing: the rest must be a quorum of itself, and so must be the present."""
+    voters = [member for member in members if not member.learner]
+    if leaving.learner:
+        return ""
+    if len(voters) == 1:
+        return f"{leaving.name} is the last member of etcd and holds the only copy of the cluster's data"
+    healthy = [member for member in voters if member.healthy]
+    if len(healthy) < quorum(len(voters)):
+        names = ", ".join(member.name or member.identity for member in voters if not member.healthy)
+        return f"etcd has no quorum: {len(healthy)} of {len(voters)} members are healthy; down: {names}"
+    rest = [member for member in voters if member != leaving]
+    left = [member for member in rest if member.healthy]
+    if len(left) < quorum(len(rest)):
+        names = ", ".join(member.name or member.identity for member in rest if not member.healthy)
+        return f"without {leaving.name} etcd would have no quorum: {len(left)} of {len(rest)} healthy; mend or remove first: {names}"
+    return ""
+
+
+class Etcd:
+    """Requests to etcd with the health check's client certificate of kubeadm."""
+
+    def __init__(self, address: str = "127.0.0.1", pki: str = PKI, timeout: float = 5.0) -> None:
+        self._context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+        self._context.load_cert_chain(f"{pki}/healthcheck-client.crt", f"{pki}/healthcheck-client.key")
+        self._address = address
+        self._timeout = timeout
+
+    def post(self, path: str, body: dict[str, Any], address: str = "") -> dict[str, Any]:
+        """Send one request and return the answer. Raises EtcdError."""
+        connection = http.client.HTTPSConnection(address or self._address, 2379, context=self._context, timeout=self._timeout)
+        try:
+            connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            document = json.loads(answer.read() or b"{}")
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise EtcdError(f"etcd at {address or self._address} does not answer: {error}") from error
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise EtcdError(f"etcd at {address or self._address} refuses {path}: {document.get('message', answer.status)}")
+        return document
+
+    def members(self) -> list[Member]:
+        """Return the members, each with its health: it answers and knows a leader."""
+        return [replace(member, healthy=self._is_healthy(member)) for member in parse_members(self.post("/v3/cluster/member/list", {}))]
+
+    def _is_healthy(self, member: Member) -> bool:
+        for client in member.clients:
+            try:
+                status = self.post("/v3/maintenance/status", {}, urlsplit(client).hostname or "")
+            except EtcdError:
+                continue
+            return str(status.get("leader", "0")) != "0" and not status.get("errors")
+        return False
+
+    def remove(self, member: Member) -> None:
+        """Remove a member."""
+        self.post("/v3/cluster/member/remove", {"ID": member.identity})
