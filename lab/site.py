@@ -16,27 +16,23 @@ INVENTORY = REPOSITORY / "inventories" / "lab"
 STATUS = SITE_STATE / "status.json"
 
 
-def playbook(name: str, *arguments: str, stdout: TextIO | None = None) -> int:
-    """Run ``playbooks/<name>.yml`` on the lab, record its time and return the exit status."""
-    command = [
-        str(REPOSITORY / ".venv/bin/ansible-playbook"),
-        "-i",
-        str(INVENTORY),
-        f"playbooks/{name}.yml",
-        *arguments,
-    ]
-    with timings.phase(f"{name}.yml"):
+def run_playbooks(*names: str, stdout: TextIO | None = None) -> int:
+    """Run ``playbooks/<name>.yml`` in turn on the lab, record their time and return the exit status."""
+    files = [f"playbooks/{name}.yml" for name in names]
+    command = [str(REPOSITORY / ".venv/bin/ansible-playbook"), "-i", str(INVENTORY), *files]
+    with timings.phase(" ".join(files)):
         return subprocess.run(command, cwd=REPOSITORY, stdout=stdout, check=False).returncode
 
 
 def site(layers: str | None) -> int:
-    return playbook("site", *(["-e", f"layers={layers}"] if layers else []))
+    """Converge the whole site, or only the layers named, whose playbooks have their names."""
+    return run_playbooks("preflight", "cloud", *layers.split(",")) if layers else run_playbooks("site")
 
 
 def status_document() -> tuple[int, dict[str, Any]]:
     """Run status.yml, its log on standard error, and return its exit status and document (empty when it wrote none)."""
     STATUS.unlink(missing_ok=True)
-    code = playbook("status", stdout=sys.stderr)
+    code = run_playbooks("status", stdout=sys.stderr)
     return code, json.loads(STATUS.read_text(encoding="utf-8")) if STATUS.is_file() else {}
 
 
