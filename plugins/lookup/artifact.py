@@ -40,9 +40,9 @@ options:
   digests:
     description:
       - Path of the digest file on the controller.
-      - The default V(upstream) means the one that C(make lock-upstream) writes into the collection.
+      - If empty, the one that C(make lock-upstream) writes into the collection.
     type: str
-    default: upstream
+    default: ""
     vars:
       - name: artifact_digests
 """
@@ -130,14 +130,14 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.artifacts import 
 FILES = Path(__file__).resolve().parents[2] / "roles" / "artifact" / "files"
 REMEDIES = {
     "upstream": "run `make lock-upstream` on a machine that reaches the upstream hosts",
-    "other": "run `make lab` (lab), or let `artifact_digests` name the digest file of this site's mirror",
+    "site": "run `make lab` (lab), or let `artifact_digests` name the digest file of this site's mirror",
 }
 
 
 def read_digests(option: str) -> tuple[dict[str, Any], str, str]:
     """The digest file, its name, and the remedy if it lacks something; ArtifactError if there is no such file."""
-    remedy = REMEDIES["upstream" if option == "upstream" else "other"]
-    path = FILES / "digests_upstream.yml" if option == "upstream" else Path(option).expanduser()
+    remedy = REMEDIES["site" if option else "upstream"]
+    path = Path(option).expanduser() if option else FILES / "digests_upstream.yml"
     if not path.is_file():
         raise ArtifactError(f"there is no digest file {path}. Remedy: {remedy}")
     return yaml.safe_load(path.read_text(encoding="utf-8")) or {}, str(path), remedy
