@@ -1,8 +1,8 @@
 """Start nova-compute with the lab's driver.
 
-nova looks for compute drivers only below ``nova.virt``, so ours is registered there under the name of the configuration
-(``compute_driver = podman.PodmanDriver``). nova also refuses a second start without an identity file: it is derived from
-the host's name, so it is the same after every reset of the lab.
+nova looks for compute drivers only below ``nova.virt``, so ours is registered there under the name that the
+configuration uses (``compute_driver = podman.PodmanDriver``). nova also refuses a second start without an identity
+file: it is derived from the host's name, so it is the same after every reset of the lab.
 """
 
 from __future__ import annotations

@@ -77,11 +77,11 @@ def load(uuid: str) -> Guest | None:
     return Guest(**found)
 
 
-def known() -> Iterator[Guest]:
-    """Every guest that has a description, running or not."""
+def known(owner: str | None = None) -> Iterator[Guest]:
+    """Every guest that has a description, running or not; of one owner if one is named."""
     for file in sorted(GUESTS.glob("*/guest.json")):
         guest = load(file.parent.name)
-        if guest is not None:
+        if guest is not None and owner in (None, guest.owner):
             yield guest
 
 

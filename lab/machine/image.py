@@ -55,6 +55,10 @@ def ensure() -> str:
         if not archive().exists():
             build(archive())
         podman.podman("import", "--quiet", str(archive()), name)
+        for old in podman.podman("images", "--format={{.Repository}}:{{.Tag}}", REPOSITORY_NAME).split():
+            if old != name:
+                # Without force: an image from which a guest was made stays.
+                podman.podman("rmi", old, check=False)
     return name
 
 

@@ -60,8 +60,8 @@ def add_to_guest(attachment: Attachment, process: int) -> None:
     loop = hold(attachment.file)
     number = Path(loop).stat().st_rdev
     script = (
-        f"umask 022 && rm -f {loop} && mknod -m 0660 {loop} b {os.major(number)} {os.minor(number)} && mkdir -p /dev/disk/by-id"
-        f" && ln -sfn {loop} {attachment.device} && ln -sfn {loop} {attachment.link}"
+        f"umask 022 && rm -f {loop} && mknod -m 0660 {loop} b {os.major(number)} {os.minor(number)}"
+        f" && mkdir -p /dev/disk/by-id && ln -sfn {loop} {attachment.device} && ln -sfn {loop} {attachment.link}"
     )
     podman.run_in_namespace(process, "mount", ["sh", "-c", script])
 

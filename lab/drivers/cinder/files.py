@@ -21,7 +21,7 @@ def create(file: Path, gigabytes: int) -> None:
     """Make an empty volume; it takes space only where it is written."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with file.open("ab") as opened:
-        os.chmod(file, 0o600)
+        file.chmod(0o600)
         os.truncate(opened.fileno(), gigabytes * GIB)
 
 

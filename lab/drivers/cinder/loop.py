@@ -1,4 +1,4 @@
-"""cinder volume driver of the lab: a volume is a sparse file, which the compute driver shows to a guest as a loop device."""
+"""cinder volume driver of the lab: a volume is a sparse file, which a guest gets as a loop device."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The network agent: makes the fabric and every running guest as ``desired.json`` says, and keeps them so.
 
-It holds no state that matters: after kill -9 a new one compares and repairs. It polls two cheap things, the document and
-the list of running guests, a few times a second, and looks for tampering every few seconds.
+It holds no state that matters: after kill -9 a new one compares and repairs. It polls two cheap things, the document
+and the list of running guests, a few times a second, and looks for tampering every few seconds.
 """
 
 from __future__ import annotations

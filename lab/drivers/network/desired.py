@@ -96,7 +96,7 @@ def write(text: str, file: Path = FILE) -> bool:
     handle, draft = tempfile.mkstemp(dir=file.parent)
     with os.fdopen(handle, "w", encoding="utf-8") as opened:
         opened.write(text)
-    os.rename(draft, file)
+    Path(draft).rename(file)
     return True
 
 

@@ -1,8 +1,8 @@
 """Security groups and anti-spoofing of one port, compiled into nftables for the guest's network namespace.
 
 The guest has firewalls and translations of its own there (kube-proxy, CNI plugins), which stay untouched: the lab's two
-tables look at packets as they are on the wire, on the way in before the guest's translations (after connection tracking,
-before ``mangle``), on the way out after them (after ``srcnat``).
+tables look at packets as they are on the wire, on the way in before the guest's translations (after connection
+tracking, before ``mangle``), on the way out after them (after ``srcnat``).
 
 Packets in the direction in which a connection was opened are held against the rules every time, so that a removed rule
 acts at once; the agent then also deletes the connection (``lab.drivers.network.flows``), which stops the answers.
@@ -24,6 +24,7 @@ PROTOCOLS = {
 }  # fmt: skip
 """neutron's names of protocols."""
 ICMP = {4: 1, 6: 58}
+ZEROS = "0.0.0.0"  # noqa: S104 - an address in packets, none to listen on
 WITH_PORTS = (6, 17, 33, 132, 136)
 NEIGHBOURS = "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert"
 
@@ -135,7 +136,7 @@ def _spoofing(wanted: Policy, device: str) -> list[str]:
         six = collapse([address for address in addresses if ":" in address])
         lines += [
             # An address of zeros asks whether somebody has the address (probe), or asks for one (DHCP).
-            f"    ether saddr {mac} arp saddr ether {mac} arp saddr ip {_set([*four, '0.0.0.0'])} accept",
+            f"    ether saddr {mac} arp saddr ether {mac} arp saddr ip {_set([*four, ZEROS])} accept",
             f"    ether saddr {mac} ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept",
             f"    ether saddr {mac} ip6 saddr {_set([*six, link_local(mac), '::'])} accept",
         ]

@@ -18,16 +18,13 @@ from oslo_log import log
 from oslo_serialization import jsonutils
 
 from lab.drivers.network import ports
-from lab.drivers.nova import inventory, translate
+from lab.drivers.nova import inventory, reboots, translate
 from lab.machine import guest as guests
 from lab.machine import podman, seed
 from lab.machine.volumes import Attachment, add_to_guest, hold, release, resize, take_from_guest
 
 CONF = nova.conf.CONF
 LOG = log.getLogger(__name__)
-REBOOTED = 129
-"""Exit code of a guest that rebooted itself: the kernel ends a namespace's first process by SIGHUP then."""
-WATCH_INTERVAL = 1.0
 
 
 class PodmanDriver(driver.ComputeDriver):
@@ -47,7 +44,7 @@ class PodmanDriver(driver.ComputeDriver):
     def init_host(self, host: str) -> None:
         """Begin to serve: watch for guests that reboot themselves."""
         self._host = host
-        threading.Thread(target=self._watch, name="reboots", daemon=True).start()
+        threading.Thread(target=reboots.watch, args=(host, self._lock), name="reboots", daemon=True).start()
 
     def get_available_nodes(self, refresh: bool = False) -> list[str]:
         """One node, the host itself."""
@@ -268,32 +265,8 @@ class PodmanDriver(driver.ComputeDriver):
     def unplug_vifs(self, instance: Any, network_info: Any) -> None:
         """Nothing: cables go with the guest's network namespace."""
 
-    def _watch(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(WATCH_INTERVAL):
-            for guest in self._own():
-                try:
-                    self._boot_again_if_rebooted(guest)
-                except Exception:
-                    LOG.exception("could not boot %s again", guest.name)
-
-    def _boot_again_if_rebooted(self, guest: guests.Guest) -> None:
-        if guests.is_running(guest) or not (guest.folder / "process").exists():
-            return
-        with self._lock(guest.uuid):
-            current = guests.load(guest.uuid)
-            if current is None or guests.is_running(current):
-                return
-            podman.settle(current.container)
-            if podman.exit_code(current.container) == REBOOTED:
-                LOG.info("%s rebooted itself", guest.name)
-                guests.start(current, ports.arm)
-            else:
-                # It ended otherwise: remember that, so that podman is not asked every second.
-                (current.folder / "process").unlink(missing_ok=True)
-
     def _own(self) -> Iterator[guests.Guest]:
-        return (guest for guest in guests.known() if guest.owner == self._host)
+        return guests.known(self._host)
 
     @staticmethod
     def _guest(instance: Any) -> guests.Guest:

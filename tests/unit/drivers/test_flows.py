@@ -25,7 +25,10 @@ PING = (
     "icmp     1 29 src=10.64.0.9 dst=10.64.0.5 type=8 code=0 id=7 src=10.64.0.5 dst=10.64.0.9 type=0 code=0 id=7 "
     "mark=0 use=1"
 )
-LOCAL = "tcp      6 10 TIME_WAIT src=127.0.0.1 dst=127.0.0.1 sport=1 dport=2 src=127.0.0.1 dst=127.0.0.1 sport=2 dport=1 use=1"
+LOCAL = (
+    "tcp      6 10 TIME_WAIT src=127.0.0.1 dst=127.0.0.1 sport=1 dport=2 "
+    "src=127.0.0.1 dst=127.0.0.1 sport=2 dport=1 use=1"
+)
 HAIRPIN = (
     "tcp      6 10 ESTABLISHED src=10.64.0.5 dst=10.64.0.5 sport=1 dport=2 "
     "src=10.64.0.5 dst=10.64.0.5 sport=2 dport=1 use=1"
