@@ -131,8 +131,8 @@ class Trial:
         for floating in network.ips():
             network.delete_ip(floating)
         for router in network.routers():
-            for subnet in network.subnets(project_id=self.tenant.current_project_id):
-                network.remove_interface_from_router(router, subnet_id=subnet.id)
+            for port in network.ports(device_id=router.id):
+                network.remove_interface_from_router(router, port_id=port.id)
             network.delete_router(router)
         for port in network.ports(project_id=self.tenant.current_project_id):
             network.delete_port(port)

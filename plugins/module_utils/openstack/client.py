@@ -156,11 +156,11 @@ class Client:
 
     def _call_once(self, method: str, service: str, path: str, arguments: Mapping[str, Any]) -> Any:
         version = {"microversion": VERSIONS[service]} if service in VERSIONS else {}
+        # The library would repeat a change whose answer got lost, and so make some objects twice.
+        transport = {"raise_exc": False, "timeout": CALL_TIMEOUT, "connect_retries": 0}
         where = f"The cloud's {service.replace('_', ' ')} service"
         try:
-            answer = self._adapter(service).request(
-                path, method, raise_exc=False, timeout=CALL_TIMEOUT, **version, **arguments
-            )
+            answer = self._adapter(service).request(path, method, **transport, **version, **arguments)
         except (auth_errors.ClientException, sdk_errors.SDKException) as error:
             raise CloudError(f"{where} does not answer: {error}") from error
         if answer.status_code >= 500:
