@@ -33,7 +33,8 @@ def plan(*, artifacts: bool = True) -> list[Phase]:
         Phase("control", "OpenStack's services", _control, ("identity",)),
         Phase("offer", "flavors, image, network, quotas", _offer, ("control", "image")),
         Phase("reports", "GPU servers and volume service report", _reports, ("control",)),
-        Phase("proxy", "package proxy for guests", _proxy, ("fabric", "daemons")),
+        Phase("prune", "what older recipes made removed", _prune, ("reports", "offer")),
+        Phase("proxy", "package proxy for guests", _proxy, ("fabric",)),
         Phase("mirror", "file server and registry", _mirror, ("artifacts", "fabric")),
     ]
     return [phase for phase in phases if artifacts or phase.name not in ARTIFACT_PHASES]
@@ -85,6 +86,10 @@ def _artifacts(say: Say) -> None:
 def _mirror(say: Say) -> str:
     mirror.publish()
     return _list(supervise.start(mirror.programs(), say))
+
+
+def _prune(say: Say) -> None:
+    build.prune({build.environment_folder(), build.daemons_folder(), schema.cached_folder()})
 
 
 def _proxy(say: Say) -> str:

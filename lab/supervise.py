@@ -24,6 +24,7 @@ CONFIGURATION = FOLDER / "supervisord.conf"
 SOCKET = settings.RUN / "supervisor.sock"
 STOP_SECONDS = 12
 """OpenStack's services take up to 10 s to end."""
+RESTING = frozenset({"STOPPED", "EXITED", "FATAL", "UNKNOWN"})
 GIVEN_UP = frozenset({"FATAL", "EXITED", "UNKNOWN"})
 _lock = threading.RLock()
 
@@ -125,7 +126,7 @@ def start(programs: Sequence[Program], tell: Callable[[str], None] = lambda text
     Returns the names of those that had to be started. Raises NotReadyError with the end of the log of the first program that
     gives up or is not ready in time.
     """
-    fresh = [program.name for program in programs if _configure(program)]
+    fresh = _configure(programs)
     started: dict[str, float] = {}
     ready: set[str] = set()
     while len(ready) < len(programs):
@@ -178,23 +179,38 @@ def _check_alive(program: Program, waited: float) -> None:
         raise NotReadyError(f"{program.name} is not ready after {waited:.0f} s:\n{log_tail(program.name)}")
 
 
-def _configure(program: Program) -> bool:
-    path = FOLDER / "programs" / f"{program.name}.conf"
-    text = render_program(program)
+def _configure(programs: Sequence[Program]) -> list[str]:
+    """Give supervisord the programs that it does not know like this; those that ran otherwise are stopped, all at once."""
     with _lock:
         known = states()
-        if path.exists() and path.read_text(encoding="utf-8") == text and program.name in known:
-            return False
-        path.touch(0o600)
-        path.write_text(text, encoding="utf-8")
+        changed = []
+        for program in programs:
+            path, text = FOLDER / "programs" / f"{program.name}.conf", render_program(program)
+            if not (path.exists() and path.read_text(encoding="utf-8") == text and program.name in known):
+                path.touch(0o600)
+                path.write_text(text, encoding="utf-8")
+                changed.append(program.name)
+        if not changed:
+            return []
+        _remove([name for name in changed if name in known])
         api = client()
-        if program.name in known:
-            with contextlib.suppress(xmlrpc.client.Fault):
-                api.stopProcess(program.name)
-            api.removeProcessGroup(program.name)
         api.reloadConfig()
-        api.addProcessGroup(program.name)
-    return True
+        for name in changed:
+            api.addProcessGroup(name)
+    return changed
+
+
+def _remove(names: Sequence[str]) -> None:
+    def stopped() -> bool:
+        running = [name for name, info in states().items() if name in names and info["statename"] not in RESTING]
+        for name in running:
+            with contextlib.suppress(xmlrpc.client.Fault):
+                client().stopProcess(name, False)
+        return not running
+
+    _wait(stopped, STOP_SECONDS + 10, f"{', '.join(names)}: not all of them stop")
+    for name in names:
+        client().removeProcessGroup(name)
 
 
 def _start(name: str) -> bool:
@@ -210,4 +226,4 @@ def _wait(predicate: Callable[[], bool], seconds: float, otherwise: str) -> None
     while not predicate():
         if time.monotonic() > deadline:
             raise NotReadyError(otherwise)
-        time.sleep(0.05)
+        time.sleep(0.1)

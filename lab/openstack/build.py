@@ -1,4 +1,4 @@
-"""What the cloud is made of, built once and cached by recipe: OpenStack's Python environment and Debian's daemons."""
+"""What the cloud is made of, built once and cached by recipe: OpenStack's Python environment and the Debian daemons."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from lab import settings
@@ -13,7 +14,7 @@ from lab.commands import run
 
 CACHE = settings.CACHE / "openstack"
 LOCK = Path(__file__).with_name("requirements.lock")
-DAEMON_PACKAGES = ("apt-cacher-ng", "mariadb-server-core", "mariadb-client-core", "rabbitmq-server")
+DAEMON_PACKAGES = ("mariadb-server-core", "mariadb-client-core", "rabbitmq-server")
 DAEMON_SUITE = "bookworm"
 
 
@@ -56,12 +57,11 @@ def ensure_environment() -> Path:
         environment=environment, timeout=1800,
     )
     (folder / ".complete").touch()
-    _drop_others("venv-", folder)
     return folder
 
 
 def ensure_daemons() -> Path:
-    """Unpack MariaDB, RabbitMQ and the package proxy into a folder of their own: the machine gets no service and no user."""
+    """Unpack MariaDB and RabbitMQ into a folder of their own: the machine gets no service and no user."""
     folder = daemons_folder()
     if is_complete(folder):
         return folder
@@ -75,10 +75,8 @@ def ensure_daemons() -> Path:
     )
     for mount_point in ("data", "socket"):
         (folder / mount_point).mkdir()
-    (folder / "etc/resolv.conf").touch()
     (folder / "etc/hosts").write_text("127.0.0.1 localhost\n", encoding="utf-8")
     (folder / ".complete").touch()
-    _drop_others("daemons-", folder)
     return folder
 
 
@@ -103,7 +101,8 @@ def _package_sources() -> list[Path]:
     return sources
 
 
-def _drop_others(prefix: str, keep: Path) -> None:
-    for old in keep.parent.glob(f"{prefix}*"):
-        if old != keep:
+def prune(keep: Collection[Path]) -> None:
+    """Remove what other recipes made; called when everything runs from ``keep``."""
+    for old in CACHE.iterdir():
+        if old not in keep:
             shutil.rmtree(old, ignore_errors=True)

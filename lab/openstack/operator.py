@@ -123,10 +123,7 @@ def _ensure_endpoints(cloud: Connection) -> None:
 
 
 def ensure_offer(cloud: Connection, image_reference: str) -> None:
-    """Flavors, image, external network and quotas.
-
-    Neutron gets one request at a time: two at once, the first after its start, find its policies half loaded.
-    """
+    """Flavors, image, external network and quotas."""
     with ThreadPoolExecutor(3) as pool:
         jobs = [pool.submit(_ensure_flavors, cloud), pool.submit(_ensure_image, cloud, image_reference)]
         _ensure_external_network(cloud)

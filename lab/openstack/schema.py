@@ -63,9 +63,6 @@ def ensure() -> Path:
         server.wait(60)
     shutil.rmtree(work)
     (folder / ".complete").touch()
-    for old in build.CACHE.glob("schema-*"):
-        if old != folder:
-            shutil.rmtree(old, ignore_errors=True)
     return folder
 
 

@@ -18,7 +18,7 @@ APIS: Mapping[str, tuple[str, int, Mapping[str, str], tuple[str, ...]]] = {
     "keystone": ("keystone.wsgi.api", settings.KEYSTONE_PORT, {"OS_KEYSTONE_CONFIG_DIR": "{etc}/keystone"}, ("mariadb",)),
     "placement": ("placement.wsgi.api", settings.PLACEMENT_PORT, {"OS_PLACEMENT_CONFIG_DIR": "{etc}/placement"}, ("mariadb",)),
     "glance": ("glance.wsgi.api", settings.GLANCE_PORT, {"OS_GLANCE_CONFIG_DIR": "{etc}/glance"}, ("mariadb",)),
-    "neutron": ("neutron.wsgi.api", settings.NEUTRON_PORT,
+    "neutron": ("lab.openstack.neutron_wsgi", settings.NEUTRON_PORT,
                 {"OS_NEUTRON_CONFIG_DIR": "{etc}/neutron", "OS_NEUTRON_CONFIG_FILES": "neutron.conf"}, ("mariadb", "rabbitmq")),
     "nova-api": ("nova.wsgi.osapi_compute", settings.NOVA_PORT,
                  {"OS_NOVA_CONFIG_DIR": "{etc}/nova"}, ("mariadb", "rabbitmq")),
@@ -64,10 +64,17 @@ def database_command(data: Path, socket_folder: Path, *options: str) -> list[str
     )
 
 
-def environment() -> dict[str, str]:
-    """What every OpenStack process needs to find: its programs and the lab's drivers."""
+def environment(service: str = "", *, drivers: bool = False) -> dict[str, str]:
+    """What every OpenStack process needs to find: its programs and the lab's drivers.
+
+    It holds digests of the ``service``'s configuration and of the drivers, so that what changed there restarts it.
+    """
     venv = build.environment_folder()
+    read = sorted((config.ETC / service).iterdir()) if service else []
+    if drivers:
+        read += sorted((settings.REPOSITORY / "lab" / "drivers").rglob("*.py"))
     return {
+        "AI_INFN_LAB_READS": build.recipe_key(*(file.read_bytes() for file in read)),
         "PATH": f"{venv}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8",
         "PYTHONPATH": f"{settings.REPOSITORY}:{settings.REPOSITORY}/lab/drivers/metadata", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1",
         "XDG_CACHE_HOME": str(settings.CACHE.parent), "OS_NOVA_DISABLE_EVENTLET_PATCHING": "true",
@@ -156,7 +163,10 @@ def apis() -> list[Program]:
         if name == "cinder-api":
             command += ["--pyargv", f"--config-file {config.ETC}/cinder/cinder.conf"]
         found = {key: value.format(etc=config.ETC) for key, value in extra.items()}
-        made.append(Program(name, command, answers(port), environment={**environment(), **found}, after=after, deadline=120))
+        made.append(Program(
+            name, command, answers(port), after=after, deadline=120,
+            environment={**environment(name.removesuffix("-api"), drivers=name == "neutron"), **found},
+        ))
     return made
 
 
@@ -171,18 +181,24 @@ def workers() -> list[Program]:
         "cinder-volume": ("cinder-volume", cinder),
     }
     made = [
-        Program(name, [str(venv / "bin" / program), "--config-file", str(file)], lambda: True, environment=environment(),
-                after=("mariadb", "rabbitmq", "keystone"))
+        Program(
+            name, [str(venv / "bin" / program), "--config-file", str(file)], lambda: True,
+            after=("mariadb", "rabbitmq", "keystone"),
+            environment=environment(name.partition("-")[0], drivers=name == "cinder-volume"),
+        )
         for name, (program, file) in table.items()
     ]
     made.append(Program(
         "network-agent", ["/usr/bin/python3", "-m", "lab.drivers.network.agent"], (settings.RUN / "network-agent.ready").exists,
-        environment={"PYTHONPATH": str(settings.REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
+        environment={
+            "PYTHONPATH": str(settings.REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1",
+            "AI_INFN_LAB_READS": environment(drivers=True)["AI_INFN_LAB_READS"],
+        },
     ))
     made.extend(
         Program(f"nova-compute-{host}",
                 [str(venv / "bin/python"), "-m", "lab.drivers.nova_compute", "--config-file", str(nova / f"{host}.conf")],
-                lambda: True, environment=environment(), after=("nova-conductor", "placement", "neutron", "network-agent"))
+                lambda: True, environment=environment("nova", drivers=True), after=("nova-conductor", "placement", "neutron", "network-agent"))
         for host in settings.GPU_SERVERS
     )
     return made
