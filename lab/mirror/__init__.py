@@ -69,7 +69,7 @@ def ensure(progress: Say = print, after_each: Callable[[], object] | None = None
             _make(makes, todo, len(present), progress, after_each)
         serve.write_times(CACHE / "times.json", [(item, makes.made(item) or {}) for item in present])
         if present == recipes and not os.environ.get(KEEP_CACHES):
-            prune(makes.store, makes.go, [makes.entry(item) for item in present])
+            prune(makes, present)
     progress(f"mirror: {len(present)}/{len(recipes)} artifacts ready")
 
 

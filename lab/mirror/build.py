@@ -8,15 +8,15 @@ import tarfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from lab.mirror import debian, oci
 from lab.mirror.debian import DebianLayer
 from lab.mirror.golang import Go, GoProgram
-from lab.mirror.recipes import PYTHON, FileRecipe, ImageRecipe, Program, Recipe
-from lab.mirror.store import Store
+from lab.mirror.recipes import PYTHON, FileRecipe, ImageRecipe, Program, Recipe, programs_of
+from lab.mirror.store import Store, sha256_of
 
 GO_CACHES = ("gocache", "gomodcache", "wrappers")
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -38,6 +38,14 @@ class Builder:
     def entry(self, item: Recipe) -> Path:
         """Where the made artifact is, or would be."""
         return self.store.entry(kind_of(item), f"{item.artifact.name}-{item.artifact.version}", item.key)
+
+    def program_entry(self, item: Program) -> Path:
+        """Where the built program is, or would be."""
+        return self.store.entry("programs", f"{item.name}-{item.version}", item.key)
+
+    def layer_entry(self, layer: DebianLayer) -> Path:
+        """Where the record of the layer is, or would be."""
+        return self.store.entry("layers", layer.name, layer.key)
 
     def made(self, item: Recipe) -> dict[str, Any] | None:
         """What is recorded of the artifact, or None if it has not been made."""
@@ -65,7 +73,7 @@ class Builder:
                 item.build(self.go.source(item.module), target)
             record["size"] = target.stat().st_size
 
-        return self._once(self.store.entry("programs", f"{item.name}-{item.version}", item.key), make) / item.name
+        return self._once(self.program_entry(item), make) / item.name
 
     def root(self, layer: DebianLayer) -> Path:
         """Path of the tar file of the root file system with the packages of ``layer``."""
@@ -83,8 +91,9 @@ class Builder:
             debian.make_layer(self.root(layer), below, folder / "layer.tar")
             record["digest"] = self.store.add_blob_file(folder / "layer.tar")
             record["size"] = (folder / "layer.tar").stat().st_size
+            (folder / "layer.tar").unlink()
 
-        entry = self._once(self.store.entry("layers", layer.name, layer.key), make)
+        entry = self._once(self.layer_entry(layer), make)
         record = self.store.made(entry) or {}
         return [*(self.layer(layer.below) if layer.below else []), oci.Layer(record["digest"], record["size"])]
 
@@ -121,7 +130,7 @@ class Builder:
             (path,) = paths.values()
             target.hardlink_to(path)
         record["file"] = target.name
-        record["digest"] = self.store.add_blob_file(target)
+        record["digest"] = sha256_of(target)
         record["size"] = target.stat().st_size
 
     def _image(self, item: ImageRecipe, folder: Path, record: dict[str, Any]) -> None:
@@ -162,8 +171,7 @@ def run_ahead(builder: Builder, items: list[Recipe]) -> threading.Thread:
             if isinstance(item, ImageRecipe) and item.base:
                 steps.append(lambda base=item.base: builder.layer(base))  # type: ignore[misc]
         for item in items:
-            programs = item.programs if isinstance(item, FileRecipe) else tuple(item.programs.values())
-            one_each = {program.module: program for program in programs}
+            one_each = {program.module: program for program in programs_of(item)}
             for program in one_each.values():
                 if isinstance(program, GoProgram):
                     steps.append(lambda program=program: builder.go.fetch(program))  # type: ignore[misc]
@@ -188,12 +196,32 @@ def remove(folder: Path) -> None:
         shutil.rmtree(doomed)
 
 
-def prune(store: Store, go: Go, keep: list[Path]) -> None:
-    """When all of the lock is there: remove the compiler's caches, root file systems and artifacts of old locks."""
-    for folder in (*(go.root / name for name in GO_CACHES), store.root / "roots"):
+def in_use(builder: Builder, items: Iterable[Recipe]) -> tuple[set[Path], set[str]]:
+    """Entries of the store and digests of blobs that the artifacts ``items`` are or stand on."""
+    entries: set[Path] = set()
+    blobs: set[str] = set()
+    for item in items:
+        record = builder.made(item) or {}
+        entries |= {builder.entry(item), *(builder.program_entry(program) for program in programs_of(item))}
+        if isinstance(item, ImageRecipe):
+            blobs |= {record.get("digest", ""), record.get("config", ""), *record.get("layers", [])}
+            layer = item.base
+            while layer:
+                entries.add(builder.layer_entry(layer))
+                layer = layer.below
+    return entries, blobs
+
+
+def prune(builder: Builder, items: Iterable[Recipe]) -> None:
+    """When all of the lock is there: remove the compiler's caches, root file systems and what belongs to old locks."""
+    root = builder.store.root
+    for folder in (*(builder.go.root / name for name in GO_CACHES), root / "roots"):
         remove(folder)
-    kept = {str(path) for path in keep}
-    for kind in ("files", "images"):
-        for entry in (store.root / kind).glob("*"):
-            if str(entry) not in kept:
-                shutil.rmtree(entry)
+    entries, blobs = in_use(builder, items)
+    for kind in ("files", "images", "programs", "layers"):
+        for entry in (root / kind).glob("*"):
+            if entry not in entries:
+                remove(entry)
+    for blob in (root / "blobs").glob("*/*"):
+        if f"{blob.parent.name}:{blob.name}" not in blobs:
+            blob.unlink()

@@ -90,13 +90,13 @@ def new_enough(command: str) -> bool:
 def wrapper_go_mod(upstream: str, module: GoModule) -> tuple[str, list[str]]:
     """The go.mod of the wrapper, and ``module@version`` of the release and its siblings.
 
-    It is the release's own, requiring the release, with the siblings by version instead of by path. So it is complete,
-    and Go never has to choose a version itself.
+    It is the release's own, requiring the release, with the siblings that it requires by version instead of by path. So
+    it is complete, and Go never has to choose a version itself.
     """
     text = re.sub(r"^(tool|ignore|retract) \(\n.*?^\)\n", "", upstream, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"^(module|toolchain|tool|ignore|retract) [^(\n]*\n", "", text, flags=re.MULTILINE)
     relative = re.compile(r"^(?:replace )?[ \t]*(\S+)(?: v\S+)? => \.\.?/\S*\n", flags=re.MULTILINE)
-    siblings = relative.findall(text)
+    siblings = [path for path in relative.findall(text) if re.search(rf"^(require |\t){path} v", text, re.MULTILINE)]
     text = re.sub(r"^replace \(\s*\)\n", "", relative.sub("", text), flags=re.MULTILINE)
     extra = [f"module {WRAPPER}", "", text, f"require {module.path} {module.version}", ""]
     version = module.siblings or module.version

@@ -193,6 +193,11 @@ def recipe(artifact: Artifact) -> Recipe:
     return RECIPES[artifact.name](artifact)
 
 
+def programs_of(item: Recipe) -> tuple[Program, ...]:
+    """The programs that the artifact holds."""
+    return item.programs if isinstance(item, FileRecipe) else tuple(item.programs.values())
+
+
 def missing_folders(item: Recipe) -> list[Path]:
     """Folders of the repository that the recipe needs and that are not there or empty."""
     folders = item.folders.values() if isinstance(item, ImageRecipe) else []

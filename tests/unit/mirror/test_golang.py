@@ -20,11 +20,13 @@ godebug default=go1.26
 require (
 \tgithub.com/spf13/cobra v1.10.2
 \tk8s.io/api v0.0.0
+\tk8s.io/client-go v0.0.0
 )
 
 replace (
 \tk8s.io/api => ./staging/src/k8s.io/api
 \tk8s.io/client-go => ./staging/src/k8s.io/client-go
+\tk8s.io/sample-controller => ./staging/src/k8s.io/sample-controller
 )
 """
 ETCD = """\
@@ -51,6 +53,7 @@ def test_siblings_of_kubernetes_come_from_the_proxy_at_their_own_version() -> No
     assert "./staging" not in text
     assert "replace k8s.io/client-go => k8s.io/client-go v0.37.2\n" in text
     assert "require k8s.io/kubernetes v1.37.2\n" in text
+    assert "sample-controller" not in text
     assert queries == ["k8s.io/kubernetes@v1.37.2", "k8s.io/api@v0.37.2", "k8s.io/client-go@v0.37.2"]
 
 

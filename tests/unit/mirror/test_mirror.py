@@ -10,9 +10,9 @@ import yaml
 
 from lab import mirror
 from lab.mirror import serve
-from lab.mirror.build import Builder, remove
+from lab.mirror.build import Builder, prune, remove
 from lab.mirror.golang import BuildError, Go
-from lab.mirror.recipes import RECIPES, FileRecipe, ImageRecipe, recipe
+from lab.mirror.recipes import RECIPES, FileRecipe, ImageRecipe, programs_of, recipe
 from lab.mirror.store import Store, folder_digest
 from plugins.module_utils.artifacts import Artifact, find, names
 
@@ -80,6 +80,19 @@ def test_an_interrupted_removal_is_finished_by_the_next(tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     remove(tmp_path / "cache")
     assert not list(tmp_path.iterdir())
+
+
+def test_pruning_keeps_what_the_lock_stands_on_and_nothing_else(tmp_path: Path) -> None:
+    builder = Builder(Store(tmp_path / "mirror"), Go(tmp_path / "build"))
+    item = recipe(find(LOCK, "kubelet"))
+    kept = [builder.entry(item), *(builder.program_entry(program) for program in programs_of(item))]
+    doomed = [tmp_path / "build/gocache", tmp_path / "mirror/roots/x-k", tmp_path / "mirror/programs/old-k"]
+    for folder in (*kept, *doomed):
+        folder.mkdir(parents=True)
+    blob = builder.store.blob(builder.store.add_blob(b"of an old image"))
+    prune(builder, [item])
+    assert all(folder.exists() for folder in kept)
+    assert not any(path.exists() for path in (*doomed, blob))
 
 
 def test_published_files_are_at_the_upstream_path_and_digests_go_by_upstream_address(tmp_path: Path) -> None:
