@@ -47,8 +47,8 @@ def main() -> int:
     arguments = parser().parse_args()
     if arguments.rounds < 1:
         parser().error("--rounds must be at least 1")
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         with _alone():
             document = run(arguments.rounds, arguments.quick)

@@ -41,18 +41,18 @@ MEASURES = (
     versus(
         "add_worker_3",
         1.3,
-        "one more worker for 3 hosts, boot included: host line and overlay.yml again / kubeadm join by hand",
+        "one more worker for 3 hosts, boot included: host line and overlay.yml --limit NEW / kubeadm join",
     ),
     versus(
         "add_worker_8",
         1.3,
-        "one more worker for 8 hosts, boot included: host line and overlay.yml again / kubeadm join by hand",
+        "one more worker for 8 hosts, boot included: host line and overlay.yml --limit NEW / kubeadm join",
     ),
     Measure(
         "add_worker_growth",
         "s",
         1.25,
-        "one more worker by overlay.yml: for 8 hosts / for 3 hosts",
+        "one more worker by overlay.yml --limit NEW: for 8 hosts / for 3 hosts",
         (OURS, "add_worker_8"),
         (OURS, "add_worker_3"),
     ),

@@ -45,8 +45,8 @@ class Ours:
         state.wait(self._shell, CONTROL, hosts)
 
     def add(self, hosts: Sequence[Host], new: Sequence[Host]) -> None:
-        """Add booted guests: their host lines, and the playbook again; ``hosts`` are all hosts afterwards."""
-        self.playbook(hosts, f"add-{'-'.join(host.name.removeprefix(guests.PREFIX) for host in new)}")
+        """Add booted guests: their host lines, and the playbook for them; ``hosts`` are all hosts afterwards."""
+        self.playbook(hosts, "add", "--limit", ",".join(host.name for host in new))
         state.wait(self._shell, CONTROL, hosts)
 
     def again(self, hosts: Sequence[Host]) -> float:
@@ -70,11 +70,11 @@ class Ours:
         self._shell.close()
         guests.close_connections(self._folder / "cp")
 
-    def playbook(self, hosts: Sequence[Host], label: str) -> None:
-        """Write the host lines and run the playbook on all of them."""
+    def playbook(self, hosts: Sequence[Host], label: str, *words: str) -> None:
+        """Write the host lines of ``hosts`` and run the playbook, with further words of the command line."""
         text = yaml.safe_dump(inventory(hosts), sort_keys=False)
         (self._folder / "inventory" / "hosts.yml").write_text(text, encoding="utf-8")
-        self._ansible(["ansible-playbook", PLAYBOOK], label)
+        self._ansible(["ansible-playbook", PLAYBOOK, *words], label)
 
     def _ansible(self, command: Sequence[str], label: str) -> None:
         self._runs += 1
@@ -94,7 +94,7 @@ class Ours:
             ).returncode  # fmt: skip
         self.last = events.read(seen, trips)
         if code:
-            raise BenchError(f"{command[-1]} ended with status {code}, see {log}:\n{log.read_text()[-3000:]}")
+            raise BenchError(f"{' '.join(command)} ended with status {code}, see {log}:\n{log.read_text()[-3000:]}")
 
     def _environment(self, seen: Path) -> dict[str, str]:
         return os.environ | {
