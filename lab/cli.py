@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab import cloud, processes, requirements, settings, supervise
+from lab import cloud, processes, requirements, supervise
 from lab.openstack import operator
 from lab.phases import PlanError, Progress, execute
 
@@ -32,7 +32,9 @@ def parser() -> argparse.ArgumentParser:
     verbs = made.add_subparsers(dest="verb", required=True)
     added = {verb: verbs.add_parser(verb, help=text) for verb, text in VERBS.items()}
     for verb in ("up", "reset"):
-        added[verb].add_argument("--cloud-only", action="store_true", help="neither build nor serve the overlay's artifacts")
+        added[verb].add_argument(
+            "--cloud-only", action="store_true", help="neither build nor serve the overlay's artifacts"
+        )
     added["status"].add_argument("--json", action="store_true", help="one JSON document")
     added["logs"].add_argument("name", help="a name that `status` shows")
     added["logs"].add_argument("-n", "--lines", type=int, default=50)
@@ -78,7 +80,11 @@ def up(progress: Progress, *, artifacts: bool = True) -> int:
 def status(as_json: bool) -> int:
     """Print the state of every program; 0 when all of them run."""
     programs: dict[str, Any] = {
-        name: {"state": info["statename"], "pid": info["pid"], "seconds": info["now"] - info["start"] if info["pid"] else 0}
+        name: {
+            "state": info["statename"],
+            "pid": info["pid"],
+            "seconds": info["now"] - info["start"] if info["pid"] else 0,
+        }
         for name, info in sorted(supervise.states().items())
     }
     good = bool(programs) and all(program["state"] == "RUNNING" for program in programs.values())

@@ -10,7 +10,7 @@ from lab import fabric, mirror, package_proxy, packages, processes, settings, su
 from lab.commands import run
 from lab.drivers.cleanup import cleanup, remove_guests
 from lab.machine import image
-from lab.openstack import build, operator, schema, services
+from lab.openstack import build, daemons, operator, schema, services
 from lab.phases import Phase
 
 Say = Callable[[str], None]
@@ -105,11 +105,11 @@ def _fabric(say: Say) -> str:
 
 
 def _identity(say: Say) -> str:
-    marker = services.DATABASE_DATA / "bootstrapped"
+    marker = daemons.DATABASE_DATA / "bootstrapped"
     if schema.restore():
         remove_guests()
     services.prepare()
-    everything = {program.name: program for program in [*services.daemons(), *services.apis()]}
+    everything = {program.name: program for program in [*daemons.programs(), *services.apis()]}
     started = supervise.start([everything["mariadb"]], say)
     if not marker.exists():
         operator.bootstrap()
@@ -121,7 +121,7 @@ def _identity(say: Say) -> str:
 
 
 def _control(say: Say) -> str:
-    return _list(supervise.start([*services.daemons(), *services.apis(), *services.workers()], say))
+    return _list(supervise.start([*daemons.programs(), *services.apis(), *services.workers()], say))
 
 
 def _offer(say: Say) -> None:

@@ -30,13 +30,25 @@ def run(
         if log:
             with log.open("a", encoding="utf-8") as stream:
                 done = subprocess.run(
-                    arguments, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment, timeout=timeout,
-                    check=False, text=True,
+                    arguments,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=stream,
+                    env=environment,
+                    timeout=timeout,
+                    check=False,
+                    text=True,
                 )
         else:
             done = subprocess.run(
-                arguments, input=stdin or "", capture_output=True, env=environment, timeout=timeout, check=False,
-                text=True, errors="replace",
+                arguments,
+                input=stdin or "",
+                capture_output=True,
+                env=environment,
+                timeout=timeout,
+                check=False,
+                text=True,
+                errors="replace",
             )
     except subprocess.TimeoutExpired as error:
         raise CommandError(f"{' '.join(arguments[:4])} … did not end within {timeout:.0f} s") from error

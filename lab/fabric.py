@@ -94,8 +94,21 @@ def _ensure_link() -> bool:
     ):
         return False
     run(["ip", "link", "del", settings.HOST_LINK], check=False)
-    run(["ip", "link", "add", settings.HOST_LINK, "type", "veth",
-         "peer", "name", settings.FABRIC_LINK, "netns", settings.NETNS])
+    run(
+        [
+            "ip",
+            "link",
+            "add",
+            settings.HOST_LINK,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            settings.FABRIC_LINK,
+            "netns",
+            settings.NETNS,
+        ]
+    )
     for prefix, link, address in (
         ((), settings.HOST_LINK, settings.HOST_ADDRESS),
         (INSIDE, settings.FABRIC_LINK, settings.FABRIC_ADDRESS),

@@ -1,7 +1,7 @@
 """The proxy through which guests install Debian packages: on the machine's own network, reached through the fabric.
 
-It asks only the hosts of the machine's own package sources, and keeps packages in the cache: the next lab's guests install
-without asking the outside world again.
+It asks only the hosts of the machine's own package sources, and keeps packages in the cache: the next lab's guests
+install without asking the outside world again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from lab import fabric, settings
 from lab.machine import apt, image
-from lab.openstack import services
+from lab.openstack.readiness import answers
 from lab.programs import Program
 
 CACHE = settings.CACHE / "packages"
@@ -75,7 +75,11 @@ def name_servers(resolver: str) -> list[str]:
 def configuration(hosts: Sequence[str], servers: Sequence[str]) -> str:
     """nginx as a forward proxy for ``hosts`` that keeps every .deb: a package's name includes its version."""
     return NGINX.format(
-        run=settings.RUN, cache=CACHE, address=settings.HOST_ADDRESS, port=settings.PACKAGE_PROXY_PORT, health=HEALTH,
+        run=settings.RUN,
+        cache=CACHE,
+        address=settings.HOST_ADDRESS,
+        port=settings.PACKAGE_PROXY_PORT,
+        health=HEALTH,
         resolver=f"resolver {' '.join(servers)} ipv6=off;" if servers else "",
         hosts="\n".join(f"        {host} 1;" for host in hosts),
     )
@@ -88,8 +92,20 @@ def programs() -> list[Program]:
     file = FOLDER / "nginx.conf"
     known = hosts_of(apt.sources(image.SUITE))
     file.write_text(configuration(known, name_servers(RESOLVER.read_text(encoding="utf-8"))), encoding="utf-8")
-    return [Program(
-        "package-proxy",
-        ["nsenter", f"--net={fabric.OUTSIDE_FILE}", "/usr/sbin/nginx", "-p", str(FOLDER), "-e", "stderr", "-c", str(file)],
-        services.answers(settings.PACKAGE_PROXY_PORT, HEALTH, settings.HOST_ADDRESS),
-    )]
+    return [
+        Program(
+            "package-proxy",
+            [
+                "nsenter",
+                f"--net={fabric.OUTSIDE_FILE}",
+                "/usr/sbin/nginx",
+                "-p",
+                str(FOLDER),
+                "-e",
+                "stderr",
+                "-c",
+                str(file),
+            ],
+            answers(settings.PACKAGE_PROXY_PORT, HEALTH, settings.HOST_ADDRESS),
+        )
+    ]

@@ -40,7 +40,11 @@ def ensure() -> str:
     with _no_services():
         options = ["-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confold"]
         run(["apt-get", *options, "update"], environment=environment)
-        run(["apt-get", *options, "install", "--yes", "--no-install-recommends", *missing], environment=environment, timeout=1800)
+        run(
+            ["apt-get", *options, "install", "--yes", "--no-install-recommends", *missing],
+            environment=environment,
+            timeout=1800,
+        )
     return f"installed {' '.join(missing)}"
 
 

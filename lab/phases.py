@@ -1,4 +1,4 @@
-"""A plan of phases: each starts when those it comes after have ended, and says in one line what it does and how long it took."""
+"""A plan of phases: each starts when those it comes after have ended, and says in one line how long it took."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab import timings
 
 @dataclass(frozen=True)
 class Phase:
-    """One step of raising the lab. ``action`` may return a word on what it found; it gets a function that prints a line."""
+    """One step of raising the lab. ``action`` gets a function that prints a line, and may return what it found."""
 
     name: str
     title: str

@@ -74,9 +74,14 @@ def inspect() -> Machine:
     tight = state_free < (LAB_DISK_GIB + CACHE_DISK_GIB) * GIB or cache_free < CACHE_DISK_GIB * GIB
     raised = (settings.RUN / "supervisord.pid").exists()
     return Machine(
-        user=os.geteuid(), system=_system(), processors=os.cpu_count() or 1,
-        memory=_memory("MemTotal" if raised else "MemAvailable"), state_free=state_free, cache_free=cache_free,
-        state_used=_used(settings.STATE) if tight else 0, cache_used=_used(settings.CACHE) if tight else 0,
+        user=os.geteuid(),
+        system=_system(),
+        processors=os.cpu_count() or 1,
+        memory=_memory("MemTotal" if raised else "MemAvailable"),
+        state_free=state_free,
+        cache_free=cache_free,
+        state_used=_used(settings.STATE) if tight else 0,
+        cache_used=_used(settings.CACHE) if tight else 0,
         same_disk=state.stat().st_dev == cache.stat().st_dev,
     )
 

@@ -35,14 +35,26 @@ class NotReadyError(RuntimeError):
 
 def render_daemon() -> str:
     """Configuration of supervisord itself; each program has its own file beside it."""
-    return "\n".join([
-        "[unix_http_server]", f"file={SOCKET}", "chmod=0700",
-        "[supervisord]", f"logfile={settings.LOGS}/supervisord.log", "logfile_maxbytes=5MB", "logfile_backups=1",
-        f"pidfile={settings.RUN}/supervisord.pid", "umask=077", "minfds=16384", "minprocs=4096",
-        "[rpcinterface:supervisor]",
-        "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
-        "[include]", f"files={FOLDER}/programs/*.conf", "",
-    ])
+    return "\n".join(
+        [
+            "[unix_http_server]",
+            f"file={SOCKET}",
+            "chmod=0700",
+            "[supervisord]",
+            f"logfile={settings.LOGS}/supervisord.log",
+            "logfile_maxbytes=5MB",
+            "logfile_backups=1",
+            f"pidfile={settings.RUN}/supervisord.pid",
+            "umask=077",
+            "minfds=16384",
+            "minprocs=4096",
+            "[rpcinterface:supervisor]",
+            "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
+            "[include]",
+            f"files={FOLDER}/programs/*.conf",
+            "",
+        ]
+    )
 
 
 def render_program(program: Program) -> str:
@@ -50,15 +62,26 @@ def render_program(program: Program) -> str:
     environment = {settings.PROCESS_MARK: "1", **program.environment}
     pairs = ",".join(f"{name}={_quote(value)}" for name, value in sorted(environment.items()))
     log = settings.LOGS / f"{program.name}.log"
-    return "\n".join([
-        f"[program:{program.name}]",
-        f"command={shlex.join(program.command).replace('%', '%%')}",
-        f"directory={program.directory}",
-        f"environment={pairs}",
-        "autostart=false", "autorestart=true", "startsecs=1", "startretries=5",
-        f"stopwaitsecs={STOP_SECONDS}", "stopasgroup=true", "killasgroup=true",
-        "redirect_stderr=true", f"stdout_logfile={log}", "stdout_logfile_maxbytes=10MB", "stdout_logfile_backups=2", "",
-    ])
+    return "\n".join(
+        [
+            f"[program:{program.name}]",
+            f"command={shlex.join(program.command).replace('%', '%%')}",
+            f"directory={program.directory}",
+            f"environment={pairs}",
+            "autostart=false",
+            "autorestart=true",
+            "startsecs=1",
+            "startretries=5",
+            f"stopwaitsecs={STOP_SECONDS}",
+            "stopasgroup=true",
+            "killasgroup=true",
+            "redirect_stderr=true",
+            f"stdout_logfile={log}",
+            "stdout_logfile_maxbytes=10MB",
+            "stdout_logfile_backups=2",
+            "",
+        ]
+    )
 
 
 def _quote(value: str) -> str:
@@ -67,7 +90,7 @@ def _quote(value: str) -> str:
 
 
 def startable(programs: Sequence[Program], started: set[str], ready: set[str]) -> list[Program]:
-    """Programs that may start now: not started yet, and everything they come after is ready (or not ours to wait for)."""
+    """Programs that may start now: not started yet, and what they come after is ready (or not ours to wait for)."""
     known = {program.name for program in programs}
     return [p for p in programs if p.name not in started and all(a in ready or a not in known for a in p.after)]
 
@@ -123,8 +146,8 @@ def down() -> None:
 def start(programs: Sequence[Program], tell: Callable[[str], None] = lambda text: None) -> list[str]:
     """Bring ``programs`` up in the order of their ``after`` and wait until all are ready.
 
-    Returns the names of those that had to be started. Raises NotReadyError with the end of the log of the first program that
-    gives up or is not ready in time.
+    Returns the names of those that had to be started. Raises NotReadyError with the end of the log of the first
+    program that gives up or is not ready in time.
     """
     fresh = _configure(programs)
     started: dict[str, float] = {}
@@ -180,7 +203,7 @@ def _check_alive(program: Program, waited: float) -> None:
 
 
 def _configure(programs: Sequence[Program]) -> list[str]:
-    """Give supervisord the programs that it does not know like this; those that ran otherwise are stopped, all at once."""
+    """Give supervisord the programs that it does not know like this; those that ran otherwise stop, all at once."""
     with _lock:
         known = states()
         changed = []

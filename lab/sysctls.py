@@ -1,7 +1,7 @@
 """Settings of the whole machine that the lab changes: noted before the first change, put back by ``down``.
 
-Some are raised by us (many systemd guests need many inotify instances); others are written by the kubelets in the guests,
-because ``kernel`` and ``vm`` settings have no namespace.
+Some are raised by us (many systemd guests need many inotify instances); others are written by the kubelets in the
+guests, because ``kernel`` and ``vm`` settings have no namespace.
 """
 
 from __future__ import annotations

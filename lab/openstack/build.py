@@ -53,8 +53,19 @@ def ensure_environment() -> Path:
     uv = Path(sys.executable).parent / "uv"
     environment = {**os.environ, "UV_CACHE_DIR": str(settings.CACHE / "build" / "uv"), "UV_HTTP_TIMEOUT": "180"}
     run(
-        [uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", "--python", folder / "bin/python", LOCK],
-        environment=environment, timeout=1800,
+        [
+            uv,
+            "pip",
+            "sync",
+            "--quiet",
+            "--require-hashes",
+            "--compile-bytecode",
+            "--python",
+            folder / "bin/python",
+            LOCK,
+        ],
+        environment=environment,
+        timeout=1800,
     )
     (folder / ".complete").touch()
     return folder
@@ -68,9 +79,19 @@ def ensure_daemons() -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     run(
-        ["mmdebstrap", "--quiet", "--variant=essential", "--mode=root", f"--include={','.join(DAEMON_PACKAGES)}",
-         "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
-         "--dpkgopt=path-exclude=/usr/share/locale/*", DAEMON_SUITE, folder, *_package_sources()],
+        [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=essential",
+            "--mode=root",
+            f"--include={','.join(DAEMON_PACKAGES)}",
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/locale/*",
+            DAEMON_SUITE,
+            folder,
+            *_package_sources(),
+        ],
         timeout=1800,
     )
     for mount_point in ("data", "socket"):
@@ -87,8 +108,22 @@ def inside_daemons(command: list[str], writable: dict[str, str]) -> list[str]:
     """
     binds = [part for source, target in writable.items() for part in ("--bind", source, target)]
     return [
-        "bwrap", "--die-with-parent", "--ro-bind", str(daemons_folder()), "/", "--dev", "/dev", "--proc", "/proc",
-        "--tmpfs", "/tmp", "--tmpfs", "/run", *binds, "--", *command,  # noqa: S108
+        "bwrap",
+        "--die-with-parent",
+        "--ro-bind",
+        str(daemons_folder()),
+        "/",
+        "--dev",
+        "/dev",
+        "--proc",
+        "/proc",
+        "--tmpfs",
+        "/tmp",  # noqa: S108
+        "--tmpfs",
+        "/run",
+        *binds,
+        "--",
+        *command,
     ]
 
 

@@ -37,8 +37,14 @@ def render(sections: Mapping[str, Mapping[str, str]]) -> str:
 
 def _identity(user: str, password: str) -> dict[str, str]:
     return {
-        "auth_type": "password", "auth_url": KEYSTONE, "username": user, "password": password, "project_name": "service",
-        "user_domain_name": "Default", "project_domain_name": "Default", "region_name": REGION,
+        "auth_type": "password",
+        "auth_url": KEYSTONE,
+        "username": user,
+        "password": password,
+        "project_name": "service",
+        "user_domain_name": "Default",
+        "project_domain_name": "Default",
+        "region_name": REGION,
     }
 
 
@@ -50,8 +56,11 @@ def _common(passwords: Mapping[str, str], user: str, *, bus: bool = True) -> Sec
         "DEFAULT": default,
         "database": {"connection": database(user), "max_pool_size": "5", "max_overflow": "30"},
         "keystone_authtoken": {
-            **_identity(user, passwords[user]), "www_authenticate_uri": KEYSTONE, "token_cache_time": "300",
-            "service_token_roles": "service", "service_token_roles_required": "true",
+            **_identity(user, passwords[user]),
+            "www_authenticate_uri": KEYSTONE,
+            "token_cache_time": "300",
+            "service_token_roles": "service",
+            "service_token_roles_required": "true",
         },
         "oslo_concurrency": {"lock_path": str(FOLDER / user / "locks")},
         "oslo_policy": {"enforce_scope": "true", "enforce_new_defaults": "true"},
@@ -59,24 +68,41 @@ def _common(passwords: Mapping[str, str], user: str, *, bus: bool = True) -> Sec
     if bus:
         # The bus starts empty each time it starts, so nothing on it needs to be durable.
         sections["oslo_messaging_rabbit"] = {
-            "rabbit_quorum_queue": "false", "amqp_durable_queues": "false", "kombu_reconnect_delay": "0.5",
-            "rabbit_retry_interval": "1", "rabbit_interval_max": "3",
+            "rabbit_quorum_queue": "false",
+            "amqp_durable_queues": "false",
+            "kombu_reconnect_delay": "0.5",
+            "rabbit_retry_interval": "1",
+            "rabbit_interval_max": "3",
         }
         sections["oslo_messaging_notifications"] = {"driver": "noop"}
     return sections
 
 
-_QUIET = ",".join([
-    "amqp=WARN", "amqplib=WARN", "sqlalchemy=WARN", "oslo.messaging=INFO", "oslo_messaging=INFO", "urllib3=WARN",
-    "keystonemiddleware=WARN", "routes.middleware=WARN", "stevedore=WARN", "requests=WARN",
-])
+_QUIET = ",".join(
+    [
+        "amqp=WARN",
+        "amqplib=WARN",
+        "sqlalchemy=WARN",
+        "oslo.messaging=INFO",
+        "oslo_messaging=INFO",
+        "urllib3=WARN",
+        "keystonemiddleware=WARN",
+        "routes.middleware=WARN",
+        "stevedore=WARN",
+        "requests=WARN",
+    ]
+)
 
 
 def keystone(passwords: Mapping[str, str]) -> Sections:
     """The identity service."""
     del passwords
     return {
-        "DEFAULT": {"use_stderr": "true", "default_log_levels": _QUIET, "public_endpoint": KEYSTONE.removesuffix("/v3")},
+        "DEFAULT": {
+            "use_stderr": "true",
+            "default_log_levels": _QUIET,
+            "public_endpoint": KEYSTONE.removesuffix("/v3"),
+        },
         "database": {"connection": database("keystone"), "max_pool_size": "5", "max_overflow": "30"},
         "token": {"provider": "fernet", "expiration": "43200"},
         "fernet_tokens": {"key_repository": str(FOLDER / "keystone" / "fernet")},
@@ -99,7 +125,9 @@ def glance(passwords: Mapping[str, str]) -> Sections:
     """The image service; the images are placeholders whose properties name a container image."""
     sections = _common(passwords, "glance", bus=False)
     sections["DEFAULT"] |= {
-        "enabled_backends": "lab:file", "node_staging_uri": f"file://{FOLDER}/glance/staging", "enabled_import_methods": "[]",
+        "enabled_backends": "lab:file",
+        "node_staging_uri": f"file://{FOLDER}/glance/staging",
+        "enabled_import_methods": "[]",
     }
     sections["paste_deploy"] = {"flavor": "keystone"}
     sections["glance_store"] = {"default_backend": "lab"}
@@ -113,15 +141,24 @@ def neutron(passwords: Mapping[str, str]) -> Sections:
     """The network service: no agents, the lab's own driver builds the networks in the fabric."""
     sections = _common(passwords, "neutron")
     sections["DEFAULT"] |= {
-        "core_plugin": "ml2", "service_plugins": "lab.drivers.neutron.router.RouterPlugin", "state_path": str(FOLDER / "neutron"),
-        "global_physnet_mtu": "1500", "enable_traditional_dhcp": "false", "dhcp_agent_notification": "false",
-        "notify_nova_on_port_status_changes": "false", "notify_nova_on_port_data_changes": "false",
-        "rpc_workers": "0", "rpc_state_report_workers": "0",
+        "core_plugin": "ml2",
+        "service_plugins": "lab.drivers.neutron.router.RouterPlugin",
+        "state_path": str(FOLDER / "neutron"),
+        "global_physnet_mtu": "1500",
+        "enable_traditional_dhcp": "false",
+        "dhcp_agent_notification": "false",
+        "notify_nova_on_port_status_changes": "false",
+        "notify_nova_on_port_data_changes": "false",
+        "rpc_workers": "0",
+        "rpc_state_report_workers": "0",
     }
     sections["nova"] = _identity("nova", passwords["nova"])
     sections["ml2"] = {
-        "type_drivers": "flat,vxlan", "tenant_network_types": "vxlan", "mechanism_drivers": "ai_infn_lab",
-        "extension_drivers": "port_security", "path_mtu": "1500",
+        "type_drivers": "flat,vxlan",
+        "tenant_network_types": "vxlan",
+        "mechanism_drivers": "ai_infn_lab",
+        "extension_drivers": "port_security",
+        "path_mtu": "1500",
     }
     sections["ml2_type_flat"] = {"flat_networks": "external"}
     sections["ml2_type_vxlan"] = {"vni_ranges": "1:1000"}
@@ -134,12 +171,26 @@ def nova(passwords: Mapping[str, str], host: str | None = None) -> Sections:
     sections = _common(passwords, "nova")
     name = host or "controller"
     sections["DEFAULT"] |= {
-        "host": name, "my_ip": settings.FABRIC_ADDRESS, "state_path": str(FOLDER / "nova" / name),
-        "instances_path": str(settings.STATE / "instances"), "compute_driver": "podman.PodmanDriver",
-        "vif_plugging_is_fatal": "false", "vif_plugging_timeout": "0", "resume_guests_state_on_host_boot": "true",
-        "cpu_allocation_ratio": "1.0", "ram_allocation_ratio": "1.0", "disk_allocation_ratio": "1.0",
-        "reserved_host_memory_mb": "0", "sync_power_state_interval": "600", "force_config_drive": "false", "report_interval": "10", "service_down_time": "60", "osapi_compute_workers": "1",
-        "shutdown_timeout": "20", "block_device_allocate_retries": "120", "block_device_allocate_retries_interval": "1",
+        "host": name,
+        "my_ip": settings.FABRIC_ADDRESS,
+        "state_path": str(FOLDER / "nova" / name),
+        "instances_path": str(settings.STATE / "instances"),
+        "compute_driver": "podman.PodmanDriver",
+        "vif_plugging_is_fatal": "false",
+        "vif_plugging_timeout": "0",
+        "resume_guests_state_on_host_boot": "true",
+        "cpu_allocation_ratio": "1.0",
+        "ram_allocation_ratio": "1.0",
+        "disk_allocation_ratio": "1.0",
+        "reserved_host_memory_mb": "0",
+        "sync_power_state_interval": "600",
+        "force_config_drive": "false",
+        "report_interval": "10",
+        "service_down_time": "60",
+        "osapi_compute_workers": "1",
+        "shutdown_timeout": "20",
+        "block_device_allocate_retries": "120",
+        "block_device_allocate_retries_interval": "1",
         "graceful_shutdown_timeout": "5",
     }
     sections["api"] = {"auth_strategy": "keystone"}
@@ -163,9 +214,15 @@ def cinder(passwords: Mapping[str, str]) -> Sections:
     """The volume service; volumes are files of this machine."""
     sections = _common(passwords, "cinder")
     sections["DEFAULT"] |= {
-        "host": "controller", "auth_strategy": "keystone", "my_ip": settings.FABRIC_ADDRESS, "enabled_backends": "loop",
-        "default_volume_type": "__DEFAULT__", "state_path": str(FOLDER / "cinder"),
-        "osapi_volume_workers": "1", "report_interval": "10", "graceful_shutdown_timeout": "5",
+        "host": "controller",
+        "auth_strategy": "keystone",
+        "my_ip": settings.FABRIC_ADDRESS,
+        "enabled_backends": "loop",
+        "default_volume_type": "__DEFAULT__",
+        "state_path": str(FOLDER / "cinder"),
+        "osapi_volume_workers": "1",
+        "report_interval": "10",
+        "graceful_shutdown_timeout": "5",
     }
     sections["loop"] = {"volume_driver": "lab.drivers.cinder.loop.LoopDriver", "volume_backend_name": "loop"}
     sections["nova"] = _identity("nova", passwords["nova"])

@@ -1,6 +1,6 @@
 """Neutron's API with its policies loaded before the first request.
 
-Neutron loads them during the first request, and a second one that arrives meanwhile is refused by the half-loaded rules.
+Neutron loads them during its first request; a second one that arrives meanwhile is refused by half-loaded rules.
 """
 
 from neutron import policy

@@ -28,7 +28,9 @@ EXTERNAL_NETWORK = "external"
 IMAGE = "debian-13"
 REPORTING = {
     **{f"nova-compute-{host}": ("nova-compute", host) for host in settings.GPU_SERVERS},
-    **{name: (name, "controller") for name in ("nova-conductor", "nova-scheduler", "cinder-scheduler", "cinder-volume")},
+    **{
+        name: (name, "controller") for name in ("nova-conductor", "nova-scheduler", "cinder-scheduler", "cinder-volume")
+    },
 }
 """Programs without a port, and the (binary, host) under which they report."""
 
@@ -42,11 +44,19 @@ def catalog() -> dict[str, Any]:
 def bootstrap() -> None:
     """Give keystone its administrator; the password travels in the environment."""
     password = secrets.passwords()["admin"]
-    bootstrapped = {"OS_BOOTSTRAP_PASSWORD": password, "OS_BOOTSTRAP_REGION_ID": config.REGION, settings.PROCESS_MARK: "1"}
+    bootstrapped = {
+        "OS_BOOTSTRAP_PASSWORD": password,
+        "OS_BOOTSTRAP_REGION_ID": config.REGION,
+        settings.PROCESS_MARK: "1",
+    }
     bootstrapped |= {f"OS_BOOTSTRAP_{kind}_URL": config.KEYSTONE for kind in ("ADMIN", "PUBLIC", "INTERNAL")}
     run(
-        [build.environment_folder() / "bin/keystone-manage", "--config-file", config.ETC / "keystone/keystone.conf",
-         "bootstrap"],
+        [
+            build.environment_folder() / "bin/keystone-manage",
+            "--config-file",
+            config.ETC / "keystone/keystone.conf",
+            "bootstrap",
+        ],
         environment=services.environment() | bootstrapped,
     )
 
@@ -56,8 +66,12 @@ def clouds(users: Mapping[str, tuple[str, str, str]]) -> str:
     entries = {
         cloud: {
             "auth": {
-                "auth_url": config.KEYSTONE, "username": user, "password": password, "project_name": project,
-                "user_domain_name": "Default", "project_domain_name": "Default",
+                "auth_url": config.KEYSTONE,
+                "username": user,
+                "password": password,
+                "project_name": project,
+                "user_domain_name": "Default",
+                "project_domain_name": "Default",
             },
             "region_name": config.REGION,
         }
@@ -87,14 +101,16 @@ def connect() -> Connection:
 def ensure_identity(cloud: Connection) -> None:
     """Service users, the service catalog, projects and the tenant user: needed before the other services start."""
     passwords = secrets.passwords()
-    identity = cloud.identity
+    identity: Any = cloud.identity
     roles = {role.name: role.id for role in identity.roles()}
     domain = identity.find_domain("Default", ignore_missing=False).id
     projects = {project.name: project.id for project in identity.projects(domain_id=domain)}
     users = {user.name: user.id for user in identity.users(domain_id=domain)}
 
     def project(name: str, description: str) -> str:
-        return projects.get(name) or str(identity.create_project(name=name, description=description, domain_id=domain).id)
+        return projects.get(name) or str(
+            identity.create_project(name=name, description=description, domain_id=domain).id
+        )
 
     def user(name: str) -> str:
         if name not in users:
@@ -111,7 +127,7 @@ def ensure_identity(cloud: Connection) -> None:
 
 
 def _ensure_endpoints(cloud: Connection) -> None:
-    identity = cloud.identity
+    identity: Any = cloud.identity
     known = {service.type: service.id for service in identity.services()}
     served = {(endpoint.service_id, endpoint.interface): endpoint for endpoint in identity.endpoints()}
     for kind, wanted in catalog()["services"].items():
@@ -145,33 +161,50 @@ def _ensure_flavors(cloud: Connection) -> None:
 
 def _ensure_image(cloud: Connection, reference: str) -> None:
     """The image's data is one line that names the guests' container image; a new container image replaces it."""
-    present = [image for image in cloud.image.images(name=IMAGE, visibility="public")]
+    present = list(cloud.image.images(name=IMAGE, visibility="public"))
     if any(image.properties.get("lab_reference") == reference for image in present):
         return
-    image = cloud.image.create_image(
-        name=IMAGE, disk_format="raw", container_format="bare", visibility="public", min_disk=5, data=reference.encode(),
-        validate_checksum=False, os_distro="debian", os_version="13", os_admin_user="debian", lab_reference=reference,
+    cloud.image.create_image(
+        name=IMAGE,
+        disk_format="raw",
+        container_format="bare",
+        visibility="public",
+        min_disk=5,
+        data=reference.encode(),
+        validate_checksum=False,
+        os_distro="debian",
+        os_version="13",
+        os_admin_user="debian",
+        lab_reference=reference,
     )
-    assert image.id
     for old in present:
         cloud.image.delete_image(old)
 
 
 def _ensure_external_network(cloud: Connection) -> None:
     network = cloud.network.find_network(EXTERNAL_NETWORK) or cloud.network.create_network(
-        name=EXTERNAL_NETWORK, is_router_external=True, provider_network_type="flat", provider_physical_network="external",
+        name=EXTERNAL_NETWORK,
+        is_router_external=True,
+        provider_network_type="flat",
+        provider_physical_network="external",
     )
     if not list(cloud.network.subnets(network_id=network.id)):
         first, last = settings.FLOATING_RANGE
         cloud.network.create_subnet(
-            name=EXTERNAL_NETWORK, network_id=network.id, ip_version=4, cidr=settings.EXTERNAL_CIDR, is_dhcp_enabled=False,
-            gateway_ip=settings.HOST_ADDRESS, allocation_pools=[{"start": first, "end": last}],
+            name=EXTERNAL_NETWORK,
+            network_id=network.id,
+            ip_version=4,
+            cidr=settings.EXTERNAL_CIDR,
+            is_dhcp_enabled=False,
+            gateway_ip=settings.HOST_ADDRESS,
+            allocation_pools=[{"start": first, "end": last}],
         )
 
 
 def _ensure_quotas(cloud: Connection) -> None:
+    identity: Any = cloud.identity
     for name, wanted in catalog()["projects"].items():
-        project = cloud.identity.find_project(name, ignore_missing=False).id
+        project = identity.find_project(name, ignore_missing=False).id
         cloud.set_compute_quotas(project, **wanted["quotas"]["compute"])
         cloud.set_network_quotas(project, **wanted["quotas"]["network"])
         cloud.set_volume_quotas(project, **wanted["quotas"]["volume"])
@@ -192,16 +225,27 @@ def wait_for_reports(cloud: Connection, started: Mapping[str, datetime], deadlin
     limit = time.monotonic() + deadline
     while late := missing_reports(_reports(cloud), started):
         if time.monotonic() > limit:
-            raise TimeoutError(f"no report after {deadline:.0f} s from {', '.join(late)}; see `python -m lab logs {late[0]}`")
+            raise TimeoutError(
+                f"no report after {deadline:.0f} s from {', '.join(late)}; see `python -m lab logs {late[0]}`"
+            )
         time.sleep(0.5)
     if {server.name for server in cloud.compute.hypervisors()} < set(settings.GPU_SERVERS):
-        run([build.environment_folder() / "bin/nova-manage", "--config-file", config.ETC / "nova/nova.conf",
-             "cell_v2", "discover_hosts"], environment=services.environment() | {settings.PROCESS_MARK: "1"})
+        run(
+            [
+                build.environment_folder() / "bin/nova-manage",
+                "--config-file",
+                config.ETC / "nova/nova.conf",
+                "cell_v2",
+                "discover_hosts",
+            ],
+            environment=services.environment() | {settings.PROCESS_MARK: "1"},
+        )
 
 
 def _reports(cloud: Connection) -> dict[tuple[str, str], str | None]:
     volume = cloud.block_storage.services()
     return {
         (service.binary, service.host.partition("@")[0]): service.updated_at
-        for service in (*cloud.compute.services(), *volume) if getattr(service, "state", "up") == "up"
+        for service in (*cloud.compute.services(), *volume)
+        if getattr(service, "state", "up") == "up"
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab import settings
 from lab.commands import CommandError, run
-from lab.openstack import build, config, services
+from lab.openstack import build, config, daemons, services
 
 DATABASES = ("keystone", "placement", "glance", "nova", "nova_api", "nova_cell0", "neutron", "cinder")
 CELL = "{scheme}://{username}@{hostname}/%s?{query}"
@@ -25,8 +25,17 @@ MIGRATIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     "nova": (
         ("nova-manage", "api_db", "sync"),
         ("nova-manage", "cell_v2", "map_cell0", "--database_connection", CELL % "nova_cell0"),
-        ("nova-manage", "cell_v2", "create_cell", "--name", "cell1", "--transport-url", BUS,
-         "--database_connection", CELL % "nova"),
+        (
+            "nova-manage",
+            "cell_v2",
+            "create_cell",
+            "--name",
+            "cell1",
+            "--transport-url",
+            BUS,
+            "--database_connection",
+            CELL % "nova",
+        ),
         ("nova-manage", "db", "sync"),
     ),
     "neutron": (("neutron-db-manage", "upgrade", "heads"),),
@@ -36,7 +45,8 @@ MIGRATIONS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 def cached_folder() -> Path:
     """Where the laid-out databases are, or will be."""
-    key = build.recipe_key(build.LOCK.read_bytes(), build.daemons_folder().name, Path(__file__).read_bytes())
+    server = daemons.database_command(Path("/data"), Path("/socket"))
+    key = build.recipe_key(build.LOCK.read_bytes(), *server, repr(DATABASES), repr(MIGRATIONS))
     return build.CACHE / f"schema-{key}"
 
 
@@ -50,9 +60,20 @@ def ensure() -> Path:
     data.mkdir(parents=True)
     work.mkdir()
     log = work / "log"
-    run(build.inside_daemons(
-        ["mariadb-install-db", "--no-defaults", "--user=root", "--datadir=/data", "--skip-test-db", "--auth-root-authentication-method=socket"],
-        {str(data): "/data"}), log=log)
+    run(
+        build.inside_daemons(
+            [
+                "mariadb-install-db",
+                "--no-defaults",
+                "--user=root",
+                "--datadir=/data",
+                "--skip-test-db",
+                "--auth-root-authentication-method=socket",
+            ],
+            {str(data): "/data"},
+        ),
+        log=log,
+    )
     server = _serve(data, work, log)
     try:
         run(_client(work), stdin="".join(f"CREATE DATABASE {name};" for name in DATABASES))
@@ -68,7 +89,7 @@ def ensure() -> Path:
 
 def restore() -> bool:
     """Give the lab its databases, unless it has them; True when they are fresh ones."""
-    target = services.DATABASE_DATA
+    target = daemons.DATABASE_DATA
     if target.exists():
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -85,9 +106,7 @@ def _longest_first() -> list[tuple[str, tuple[tuple[str, ...], ...]]]:
 
 
 def _serve(data: Path, work: Path, log: Path) -> subprocess.Popen[bytes]:
-    command = services.database_command(
-        data, work, "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"
-    )
+    command = daemons.database_command(data, work, "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0")
     with log.open("a", encoding="utf-8") as stream:
         server = subprocess.Popen(command, stdout=stream, stderr=stream, env={**os.environ, settings.PROCESS_MARK: "1"})
     deadline = time.monotonic() + 60
@@ -112,5 +131,8 @@ def _migrate(service: str, commands: Sequence[Sequence[str]], work: Path) -> Non
     bin_folder = build.environment_folder() / "bin"
     for command in commands:
         program, *rest = command
-        run([bin_folder / program, "--config-file", file, *rest], environment=services.environment() | {settings.PROCESS_MARK: "1"},
-            log=work / f"{service}.log")
+        run(
+            [bin_folder / program, "--config-file", file, *rest],
+            environment=services.environment() | {settings.PROCESS_MARK: "1"},
+            log=work / f"{service}.log",
+        )

@@ -42,7 +42,7 @@ def passwords() -> dict[str, str]:
 
 
 def ensure_key_repository(folder: Path) -> None:
-    """Two Fernet keys (one to stage, one to use), as ``keystone-manage fernet_setup`` makes them, without its 3 s start."""
+    """Two Fernet keys, one staged and one in use, as ``keystone-manage fernet_setup`` makes them in 3 s."""
     if not (folder / "1").exists():
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
