@@ -12,13 +12,13 @@ import nova.conf
 from nova import exception
 from nova.compute import power_state
 from nova.image import glance
-from nova.virt import driver, hardware
+from nova.virt import driver, event, hardware
 from oslo_concurrency import lockutils
 from oslo_log import log
 from oslo_serialization import jsonutils
 
 from lab.drivers.network import ports
-from lab.drivers.nova import inventory, reboots, translate
+from lab.drivers.nova import inventory, translate, watcher
 from lab.machine import guest as guests
 from lab.machine import podman, seed
 from lab.machine.volumes import Attachment, add_to_guest, hold, release, resize, take_from_guest
@@ -42,9 +42,10 @@ class PodmanDriver(driver.ComputeDriver):
         self._images: dict[str, str] = {}
 
     def init_host(self, host: str) -> None:
-        """Begin to serve: watch for guests that reboot themselves."""
+        """Begin to serve: watch for guests that reboot themselves or die."""
         self._host = host
-        threading.Thread(target=reboots.watch, args=(host, self._lock), name="reboots", daemon=True).start()
+        looking = watcher.Watcher(host, self._lock, self._report_end)
+        threading.Thread(target=looking.run, name="watcher", daemon=True).start()
 
     def get_available_nodes(self, refresh: bool = False) -> list[str]:
         """One node, the host itself."""
@@ -264,6 +265,9 @@ class PodmanDriver(driver.ComputeDriver):
 
     def unplug_vifs(self, instance: Any, network_info: Any) -> None:
         """Nothing: cables go with the guest's network namespace."""
+
+    def _report_end(self, uuid: str) -> None:
+        self.emit_event(event.LifecycleEvent(uuid, event.EVENT_LIFECYCLE_STOPPED))
 
     def _own(self) -> Iterator[guests.Guest]:
         return guests.known(self._host)
