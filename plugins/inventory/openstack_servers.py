@@ -47,9 +47,10 @@ clouds_file: /var/lib/ai-infn-lab/site/clouds.yaml
 """
 
 import os
+from functools import partial
 
 from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.client import CloudError, connect
+from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.client import CloudError, connect, in_parallel
 from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.live import host_variables
 
 
@@ -57,13 +58,14 @@ class InventoryModule(BaseInventoryPlugin):
     """The inventory plugin ``ai_infn.platform.openstack_servers``."""
 
     NAME = "ai_infn.platform.openstack_servers"
+    trusted_by_default = True  # host_variables gives addresses and ids only
 
     def verify_file(self, path):
         """Accept files named like those of openstack.cloud."""
         return super().verify_file(path) and path.endswith(("openstack.yml", "openstack.yaml"))
 
     def parse(self, inventory, loader, path, cache=True):
-        """Ask nova once and set the variables of declared hosts."""
+        """Ask nova and neutron once and set the variables of declared hosts."""
         super().parse(inventory, loader, path, cache)
         self._read_config_data(path)
         for name, variables in self._live(path).items():
@@ -79,7 +81,14 @@ class InventoryModule(BaseInventoryPlugin):
             clouds_file = os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(clouds_file))
         try:
             client = connect(self.get_option("cloud"), clouds_file)
-            return host_variables(client.listed("compute", "/servers/detail", "servers"), self.get_option("site"))
+            servers, floating_ips = in_parallel(
+                [
+                    partial(client.listed, "compute", "/servers/detail", "servers"),
+                    partial(client.listed, "network", "/floatingips", "floatingips", project_id=client.project),
+                ],
+                workers=2,
+            )
+            return host_variables(servers, floating_ips, self.get_option("site"))
         except CloudError as error:
             self.display.warning(f"No addresses from the cloud: {error}")
             return {}

@@ -3,30 +3,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from .cloud import Json, is_marked
 
+IDENTITY = re.compile(r"[0-9A-Za-z-]+")
 
-def host_variables(servers: Iterable[Json], site: str) -> dict[str, dict[str, str]]:
-    """Return the variables of each server of the site that has an address; a floating IP is how it is reached."""
+
+def host_variables(servers: Iterable[Json], floating_ips: Iterable[Json], site: str) -> dict[str, dict[str, str]]:
+    """Return the variables of each server of the site that has an address; a floating IP is how it is reached.
+
+    Floating IPs are neutron's word: nova learns of them later. Every value is an address or an id and nothing else,
+    so that it may be trusted as a variable.
+    """
+    outside = {item["description"].partition(": ")[2]: item for item in floating_ips if is_marked(item, site)}
     result = {}
     for server in servers:
-        if not is_marked(server, site) or server["status"] in ("ERROR", "DELETED"):
+        fixed = _fixed(server)
+        usable = server["status"] not in ("ERROR", "DELETED") and IDENTITY.fullmatch(server["id"])
+        if not fixed or not usable or not is_marked(server, site):
             continue
-        addresses = [address for addresses in server["addresses"].values() for address in addresses]
-        fixed = _first(addresses, "fixed")
-        floating = _first(addresses, "floating")
-        if fixed or floating:
-            result[server["name"]] = {
-                "ansible_host": floating or fixed,
-                "openstack_server_id": server["id"],
-                "openstack_server_address": fixed,
-            }
+        floating = outside.get(server["name"], {})
+        reached = floating["floating_ip_address"] if floating.get("port_id") else fixed
+        result[server["name"]] = {
+            "ansible_host": str(ip_address(reached)),
+            "openstack_server_id": server["id"],
+            "openstack_server_address": str(ip_address(fixed)),
+        }
     return result
 
 
-def _first(addresses: Iterable[Json], kind: str) -> str:
-    """Return the first address of a kind, IPv4 before IPv6."""
-    found = sorted((a["version"], a["addr"]) for a in addresses if a.get("OS-EXT-IPS:type") == kind)
+def _fixed(server: Json) -> str:
+    """Return the server's first fixed address, IPv4 before IPv6, or nothing."""
+    addresses = [address for addresses in server["addresses"].values() for address in addresses]
+    found = sorted((a["version"], a["addr"]) for a in addresses if a.get("OS-EXT-IPS:type") != "floating")
     return str(found[0][1]) if found else ""

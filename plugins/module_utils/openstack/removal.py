@@ -10,6 +10,7 @@ from typing import Any
 from .client import Client, CloudError
 from .cloud import Cloud, Json, by_name, is_marked
 from .known_hosts import forget_in_file
+from .lock import site_lock
 from .model import MARK
 from .waiting import delete_server, wait_volume
 
@@ -55,25 +56,32 @@ def belongings(cloud: Cloud, site: str, name: str) -> Belongings:
 
 def remove_host(client: Client, options: Mapping[str, Any], dry: bool) -> dict[str, Any]:
     """Remove the host and return the module's result."""
-    found = belongings(client.read(), options["site"], options["name"])
     with_volumes = options["delete_volumes"]
+    if dry:
+        found = belongings(client.read(), options["site"], options["name"])
+    else:
+        with site_lock(options["known_hosts"], options["server_deadline"]):
+            found = belongings(client.read(), options["site"], options["name"])
+            _destroy(client, found, options)
     destroyed = found.destroyed(with_volumes)
-    if destroyed and not dry:
-        for server in found.servers:
-            delete_server(client, server, options["server_deadline"])
-        for item in found.floating_ips:
-            client.call("DELETE", "network", f"/floatingips/{item['id']}")
-        for port in found.ports:
-            client.call("DELETE", "network", f"/ports/{port['id']}")
-        for volume in found.volumes if with_volumes else ():
-            _delete_volume(client, volume)
-        forget_in_file(options["known_hosts"], {options["name"], *found.names()})
     return {
         "changed": bool(destroyed),
         "destroyed": destroyed,
         "kept": [] if with_volumes else [_volume_line(volume) for volume in found.volumes],
         "diff": {"before": "".join(f"{line}\n" for line in destroyed), "after": ""},
     }
+
+
+def _destroy(client: Client, found: Belongings, options: Mapping[str, Any]) -> None:
+    for server in found.servers:
+        delete_server(client, server, options["server_deadline"])
+    for item in found.floating_ips:
+        client.call("DELETE", "network", f"/floatingips/{item['id']}")
+    for port in found.ports:
+        client.call("DELETE", "network", f"/ports/{port['id']}")
+    for volume in found.volumes if options["delete_volumes"] else ():
+        _delete_volume(client, volume)
+    forget_in_file(options["known_hosts"], {options["name"], *found.names()})
 
 
 def _delete_volume(client: Client, volume: Json) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Optional
 from .apply import Builder
 from .client import Client, CloudError
 from .cloud import Cloud, SiteView, address_of
+from .lock import site_lock
 from .model import Site
 from .plan import UNKNOWN, Plan, as_diff, make_plan
 from .problems import duplicate_addresses, duplicate_names, find_problems
@@ -38,16 +39,17 @@ def bring_to_state(client: Client, site: Site, options: Mapping[str, Any], dry: 
 
     Raises CloudError before the first change when the declaration cannot be met.
     """
-    cloud = client.read()
-    problems, _lines = inspect(site, cloud)
-    if problems:
-        raise CloudError("\n".join(problems))
-    plan = make_plan(site, cloud)
-    failed = dict(plan.failures)
-    if plan.steps and not dry:
-        builder = Builder(client, site, cloud, options["known_hosts"], options["server_deadline"], options["workers"])
-        failed.update(builder.run(plan))
-        cloud = client.read()
+    if dry:
+        cloud, plan = _checked_plan(client, site)
+        failed = dict(plan.failures)
+    else:
+        with site_lock(options["known_hosts"], options["server_deadline"]):
+            cloud, plan = _checked_plan(client, site)
+            failed = dict(plan.failures)
+            if plan.steps:
+                deadline, workers = options["server_deadline"], options["workers"]
+                failed.update(Builder(client, site, cloud, options["known_hosts"], deadline, workers).run(plan))
+                cloud = client.read()
     return {
         "changed": plan.changed,
         "steps": [str(step) for step in plan.steps],
@@ -57,6 +59,14 @@ def bring_to_state(client: Client, site: Site, options: Mapping[str, Any], dry: 
         "undeclared": [server["name"] for server in SiteView(site, cloud).undeclared()],
         "planned": unpredictable(site, plan) if dry else {},
     }
+
+
+def _checked_plan(client: Client, site: Site) -> tuple[Cloud, Plan]:
+    cloud = client.read()
+    problems, _lines = inspect(site, cloud)
+    if problems:
+        raise CloudError("\n".join(problems))
+    return cloud, make_plan(site, cloud)
 
 
 def servers_of(site: Site, cloud: Cloud, plan: Plan) -> dict[str, Any]:

@@ -10,10 +10,17 @@ import pytest
 from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.apply import Builder
 from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.client import CloudError
 from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.cloud import Cloud
+from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.lock import site_lock
 from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.plan import make_plan
 from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.removal import remove_host
 
 from tests.unit.openstack.answers import empty_cloud, finished_cloud, host, server, site, volume
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative paths, such as that of the lock, are seen from an empty folder."""
+    monkeypatch.chdir(tmp_path)
 
 
 class FakeClient:
@@ -150,7 +157,7 @@ def test_an_error_of_a_shared_object_stops_the_run_before_any_host() -> None:
     assert client.made("/servers") == [] and client.made("/ports") == []
 
 
-def removal(client: FakeClient, dry: bool = False, known_hosts: str = "/nonexistent", **more: Any) -> dict[str, Any]:
+def removal(client: FakeClient, dry: bool = False, known_hosts: str = "known_hosts", **more: Any) -> dict[str, Any]:
     options = {"site": "lab", "name": "worker-1", "delete_volumes": False, "known_hosts": known_hosts}
     return remove_host(client, {**options, "server_deadline": 5, **more}, dry)  # type: ignore[arg-type]
 
@@ -208,3 +215,9 @@ def test_a_host_with_an_address_of_its_own_gets_it() -> None:
     client = FakeClient()
     build(client, empty_cloud(), hosts=[host("a", fixed_ip="10.64.0.40")])
     assert client.made("/ports")[0]["port"]["fixed_ips"][0]["ip_address"] == "10.64.0.40"
+
+
+def test_a_run_waits_for_one_that_is_left_over_and_names_it() -> None:
+    with site_lock("known_hosts", 1), pytest.raises(CloudError, match="another run is changing this site"):
+        removal(FakeClient(finished_cloud()), server_deadline=0.1)
+    assert removal(FakeClient(finished_cloud()))["changed"]
