@@ -102,10 +102,10 @@ def _inspect(name: str) -> list[str]:
     return podman("inspect", "--type=container", f"--format={form}", name, check=False).split()
 
 
-def run_in_namespace(process: int, kind: str, command: Sequence[str], stdin: str | None = None) -> str:
-    """Run a command in one namespace (``net`` or ``mount``) of a process."""
+def run_in_namespace(process: int, kinds: str, command: Sequence[str], stdin: str | None = None) -> str:
+    """Run a command in namespaces (``net``, ``mount`` or ``net,mount``) of a process."""
     done = subprocess.run(
-        ["nsenter", f"--target={process}", f"--{kind}", "--", *command],
+        ["nsenter", f"--target={process}", *(f"--{kind}" for kind in kinds.split(",")), "--", *command],
         input=stdin,
         capture_output=True,
         text=True,

@@ -10,6 +10,9 @@ from lab.drivers.network import desired, flows, rules
 from lab.machine import guest as guests
 from lab.machine.podman import run_in_namespace
 
+GUESTS_NFT = "net,mount"
+"""The guest's own nft: an older one crashes on what newer ones (kube-proxy's) have put beside our tables."""
+
 
 def arm(guest: guests.Guest, process: int) -> None:
     """Enforce the policies of a guest's ports before it boots. What neutron has not yet told is closed."""
@@ -35,7 +38,7 @@ def running() -> Iterator[tuple[guests.Guest, int]]:
 def refresh(wanted: desired.Desired, nic: guests.Nic, process: int) -> int:
     """Enforce the present policy and end the connections that it does not admit; returns how many were ended."""
     policy = rules.policy(wanted, nic.port, nic.mac)
-    run_in_namespace(process, "net", ["nft", "-f", "-"], stdin=rules.compile_policy(policy, nic.name))
+    run_in_namespace(process, GUESTS_NFT, ["nft", "-f", "-"], stdin=rules.compile_policy(policy, nic.name))
     listing = "".join(
         run_in_namespace(process, "net", ["conntrack", "--dump", "--family", family]) for family in ("ipv4", "ipv6")
     )
@@ -49,7 +52,7 @@ def refresh(wanted: desired.Desired, nic: guests.Nic, process: int) -> int:
 
 def enforced(nic: guests.Nic, process: int) -> bool:
     """Whether the port's tables are there; a guest's root could have flushed them."""
-    listed = run_in_namespace(process, "net", ["nft", "list", "tables"]).splitlines()
+    listed = run_in_namespace(process, GUESTS_NFT, ["nft", "list", "tables"]).splitlines()
     return all(f"table {family} {rules.TABLE}_{nic.name}" in listed for family in ("inet", "netdev"))
 
 
