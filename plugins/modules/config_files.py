@@ -1,13 +1,13 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Write all configuration files of a component in one visit of the host."""
+"""Write the configuration files of a component and run its services, in one visit of the host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: config_files
 author: AI_INFN platform maintainers (@ai-infn)
-short_description: Write all configuration files of a component in one visit of the host
+short_description: Write the configuration files of a component and run its services, in one visit of the host
 version_added: 0.1.0
 description:
   - Makes the content, mode and owner of a list of files as declared, each by one atomic replacement.
@@ -20,6 +20,11 @@ options:
   component:
     description: Name of the component, for the mark of files that are not taken over yet. Needed where a file has O(files[].apply).
     type: str
+  services:
+    description: Services that are enabled and running afterwards.
+    type: list
+    elements: str
+    default: []
   apply_unless:
     description: Command that postpones the others by printing something, for example a list of running containers.
     type: str
@@ -37,6 +42,14 @@ options:
       content:
         description: Its content. Leave it out to remove the file.
         type: str
+      line:
+        description: In place of O(files[].content), a line that a file of somebody else's must hold.
+        type: str
+        default: ""
+      after:
+        description: Regular expression of the line after which O(files[].line) is put. Empty puts it at the beginning.
+        type: str
+        default: ""
       mode:
         description: Its mode, as an octal string.
         type: str
@@ -75,6 +88,7 @@ EXAMPLES = r"""
         validate: haproxy -c -q -f %s
         apply: systemctl reload-or-restart haproxy.service
     component: kubernetes_api_proxy
+    services: [haproxy.service]
 """
 
 RETURN = r"""
@@ -85,6 +99,11 @@ changed_paths:
   elements: str
 applied:
   description: The commands that were run, or would be.
+  returned: always
+  type: list
+  elements: str
+started:
+  description: The services that were enabled or started, or would be.
   returned: always
   type: list
   elements: str
@@ -109,6 +128,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files imp
     Wanted,
     difference,
     find,
+    idle,
     plan,
     to_apply,
 )
@@ -189,6 +209,25 @@ def is_busy(module: AnsibleModule) -> bool:
     return bool(output.strip())
 
 
+def service_states(module: AnsibleModule, services: list[str]) -> dict[str, tuple[str, str]]:
+    """Return each service's (UnitFileState, ActiveState)."""
+    if not services:
+        return {}
+    command = ["systemctl", "show", "--property=UnitFileState,ActiveState", *services]
+    dummy, output, dummy_errors = module.run_command(command, check_rc=True)
+    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.strip().split("\n\n")]
+    return {name: (block.get("UnitFileState", ""), block.get("ActiveState", "")) for name, block in zip(services, blocks)}
+
+
+def run_services(module: AnsibleModule) -> list[str]:
+    """Enable and start what is not; return the services."""
+    services = module.params["services"]
+    lacking = idle(services, service_states(module, services))
+    if lacking and not module.check_mode:
+        take_over(module, [f"systemctl enable --quiet --now {' '.join(lacking)}"])
+    return lacking
+
+
 SPEC = {
     "files": {
         "type": "list",
@@ -197,6 +236,8 @@ SPEC = {
         "options": {
             "path": {"type": "path", "required": True},
             "content": {"type": "str"},
+            "line": {"type": "str", "default": ""},
+            "after": {"type": "str", "default": ""},
             "mode": {"type": "str", "default": "0644"},
             "owner": {"type": "str", "default": "root"},
             "group": {"type": "str", "default": "root"},
@@ -205,6 +246,7 @@ SPEC = {
         },
     },
     "component": {"type": "str"},
+    "services": {"type": "list", "elements": "str", "default": []},
     "apply_unless": {"type": "str", "default": ""},
 }
 
@@ -227,9 +269,11 @@ def main() -> None:
         if commands and not busy:
             take_over(module, commands)
             write_pending(component, [])
+    started = run_services(module)
     module.exit_json(
-        changed=bool(steps) or bool(commands and not busy),
+        changed=bool(steps) or bool(commands and not busy) or bool(started),
         changed_paths=paths,
+        started=started,
         applied=[] if busy else commands,
         postponed=commands if busy else [],
         diff=[difference(step) for step in steps],

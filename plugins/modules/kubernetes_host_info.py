@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Looks at the files that kubeadm leaves, at the host's own API server, and asks the cluster with the kubelet's
     certificate whether it knows the host. Needs nothing but Python on the host.
+  - Also returns the fact C(packages), in the form of M(ansible.builtin.package_facts), since it costs no further visit.
 options:
   name:
     description: Name of the host's Node.
@@ -31,6 +32,9 @@ options:
 attributes:
   check_mode:
     description: Changes nothing.
+    support: full
+  facts:
+    description: Returns the fact C(packages).
     support: full
 """
 
@@ -70,9 +74,17 @@ etcd_data:
   type: bool
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import api_ready, wait_for
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import classify, observe, own_address
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import api_ready, read_text, wait_for
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import (
+    DPKG_STATUS,
+    classify,
+    observe,
+    own_address,
+    parse_packages,
+)
 
 
 def main() -> None:
@@ -100,6 +112,7 @@ def main() -> None:
         control_plane=seen.control_plane,
         api=seen.api,
         etcd_data=seen.etcd_data,
+        ansible_facts={"packages": parse_packages(read_text(DPKG_STATUS))} if os.path.exists(DPKG_STATUS) else {},
     )
 
 

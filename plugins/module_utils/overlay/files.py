@@ -4,21 +4,27 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One file as declared; ``content`` None means that there shall be none."""
+    """One file as declared; ``content`` None means that there shall be none.
+
+    With ``line`` the file is somebody else's and only has to hold that line, after the first one that ``after`` matches.
+    """
 
     path: str
-    content: str | None
+    content: str | None = None
     mode: int = 0o644
     owner: str = "root"
     group: str = "root"
     validate: str = ""
     apply: str = ""
+    line: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,18 @@ class Step:
     rewrite: bool
 
 
+def with_line(wanted: Wanted, found: Found) -> Wanted:
+    """Return the file with the content that it shall have, where only a line is declared."""
+    if not wanted.line:
+        return wanted
+    lines = (found.content or "").splitlines()
+    if wanted.line not in lines:
+        place = next((number for number, line in enumerate(lines, 1) if re.search(wanted.after, line)), 0) if wanted.after else 0
+        lines.insert(place, wanted.line)
+        return replace(wanted, content="\n".join(lines) + "\n")
+    return replace(wanted, content=found.content)
+
+
 def same_rights(wanted: Wanted, found: Found) -> bool:
     """Whether mode, owner and group are right; an empty owner or group is anybody."""
     owners = wanted.owner in ("", found.owner) and wanted.group in ("", found.group)
@@ -49,8 +67,9 @@ def same_rights(wanted: Wanted, found: Found) -> bool:
 def plan(wanted: list[Wanted], found: dict[str, Found]) -> list[Step]:
     """Return the steps from what was found (by path) to what is wanted; nothing for a file that is right."""
     steps = []
-    for item in wanted:
-        current = found[item.path]
+    for declared in wanted:
+        current = found[declared.path]
+        item = with_line(declared, current)
         if item.content is None:
             if current.content is not None:
                 steps.append(Step(item, current, rewrite=True))
@@ -80,6 +99,12 @@ def difference(step: Step) -> dict[str, str]:
         before = f"{found.owner}:{found.group} {found.mode:04o}\n"
         after = f"{wanted.owner}:{wanted.group} {wanted.mode:04o}\n"
     return {"before_header": wanted.path, "after_header": wanted.path, "before": before, "after": after}
+
+
+def idle(services: list[str], states: dict[str, tuple[str, str]]) -> list[str]:
+    """Return the services that are not both enabled and running; ``states`` gives (UnitFileState, ActiveState) by name."""
+    running = ("active", "activating", "reloading")
+    return [name for name in services if states[name][0] not in ("enabled", "static", "generated") or states[name][1] not in running]
 
 
 def to_apply(wanted: list[Wanted], changed: list[str], pending: list[str]) -> list[str]:

@@ -22,6 +22,8 @@ KUBELET_KUBECONFIG = "/etc/kubernetes/kubelet.conf"
 MANIFESTS = "/etc/kubernetes/manifests"
 ETCD_DATA = "/var/lib/etcd/member"
 
+DPKG_STATUS = "/var/lib/dpkg/status"
+
 CLEAN, UNFINISHED, MEMBER, STALE, LEFTOVER = "clean", "unfinished", "member", "stale", "leftover"
 
 
@@ -88,3 +90,13 @@ def observe(name: str, address: str, port: int) -> Observation:
         api=api_ready(address, port) if "kube-apiserver" in manifests else False,
         node=ask_about_node(name) if joined else "unknown",
     )
+
+
+def parse_packages(status: str) -> dict[str, list[dict[str, str]]]:
+    """Return the installed packages of dpkg's status file as {name: [{"version": ...}]}."""
+    packages: dict[str, list[dict[str, str]]] = {}
+    for entry in status.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in entry.splitlines() if line.startswith(("Package: ", "Status: ", "Version: ")))
+        if fields.get("Status", "").endswith(" ok installed"):
+            packages.setdefault(fields["Package"], []).append({"version": fields.get("Version", "")})
+    return packages
