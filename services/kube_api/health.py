@@ -52,7 +52,7 @@ class HealthServer:
             "/readyz": lambda: _verdict(ready()),
             "/metrics": lambda: (200, exposition(metrics())),
         }
-        self._server = ThreadingHTTPServer((address, port), _handler(answers))
+        self._server = _Server((address, port), _handler(answers))
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
 
@@ -64,6 +64,11 @@ class HealthServer:
         """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing when a prober hangs up before it has its answer."""
 
 
 def _verdict(reason: str | None) -> tuple[int, str]:

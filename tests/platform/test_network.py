@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lab.settings import NETNS
 from tests.platform.network import (
+    ASK,
     NAMESPACE,
     OTHER_TCP,
     TALK,
@@ -24,6 +27,7 @@ from tests.platform.network import (
     udp,
 )
 from tests.platform.site import Lab
+from tests.support import checked
 
 POLICY_S = 3.0
 """How long a changed policy may take, exec into a pod on a busy machine included."""
@@ -262,6 +266,30 @@ def test_what_is_not_enforced_is_told_by_an_event_of_the_policy(network: Network
 
     eventually(told, 10, "an event names the IPv6 block")
     assert network.ask("b1", {"a1": tcp(pods["a1"])}) == {"a1": False}, "and the rule allows nothing"
+
+
+def open_from(command: list[str], address: str, ports: set[int]) -> set[int]:
+    """Return which TCP ports of a host answer where the command runs Python."""
+    targets = {str(port): tcp(address, port, size=0) for port in ports}
+    return {
+        int(port)
+        for port, answered in json.loads(checked([*command, "-c", ASK, json.dumps(targets)])).items()
+        if answered
+    }
+
+
+def test_ports_of_the_hosts_are_closed_to_non_members(network: Network) -> None:
+    stranger = ["nsenter", f"--net=/run/netns/{NETNS}", sys.executable]
+    for node, address in network.node_addresses.items():
+        listening = network.host(node).check_output("ss --no-header --listening --tcp --numeric").splitlines()
+        bound = [line.split()[3].rpartition(":") for line in listening]
+        ports = {int(port) for where, _colon, port in bound if not where.startswith(("127.", "[::1]"))}
+        assert {22, 10250} <= ports
+        assert open_from(stranger, address, ports) == set(), f"{node}: a neighbour that is no member"
+        assert open_from([sys.executable], address, ports) <= {22, 6443}, f"{node}: an administrator"
+    first, second = network.workers
+    kubelet = {"kubelet": tcp(network.node_addresses[second], 10250, size=0)}
+    assert network.ask_from_host(first, kubelet) == {"kubelet": True}, "a member"
 
 
 def test_removing_the_vxlan_rule_of_the_security_group_breaks_pod_traffic(
