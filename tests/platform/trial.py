@@ -77,21 +77,26 @@ class Trial:
         """Run the cloud layer's leave step."""
         return self.lab.playbook("remove_node", inventory=self.inventory, check=check, extra={"node": host, **extra})
 
-    def shell(self, host: str, command: str) -> str:
+    def shell(self, host: str, command: str, *options: str) -> str:
         """Run a command on a host, as Ansible reaches it, and return what it printed."""
-        done = subprocess.run(self._ad_hoc(host, command), capture_output=True, text=True, check=False)
+        done = subprocess.run([*self._ad_hoc(host, command), *options], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.partition(">>\n")[2].strip()
 
+    def root(self, host: str, command: str) -> str:
+        """Run a command as root."""
+        return self.shell(host, command, "--become")
+
     def refusal(self, host: str) -> str:
-        """Return what SSH says when it cannot reach a host."""
-        done = subprocess.run(self._ad_hoc(host, "true"), capture_output=True, text=True, check=False)
+        """Return what SSH says when it does not connect to a host; no open connection is used again."""
+        command = [*self._ad_hoc(host, "true"), "--ssh-extra-args=-o ControlPath=none"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode != 0, "the host was reached"
         return done.stdout + done.stderr
 
     def _ad_hoc(self, host: str, command: str) -> list[str]:
         program = Path(__file__).resolve().parents[2] / ".venv/bin/ansible"
-        words = ["-i", str(self.inventory), host, "--become", "-m", "ansible.builtin.shell", "-a", command]
+        words = ["-i", str(self.inventory), host, "-m", "ansible.builtin.shell", "-a", command]
         return [str(program), *words]
 
     def servers(self) -> dict[str, Any]:
