@@ -126,10 +126,10 @@ class Project:
             compute.delete_server(server)
         for server in servers:
             compute.wait_for_delete(server, interval=1, wait=120)
-        for volume in storage.volumes():
+        for volume in storage.volumes(name=NAME):
             storage.wait_for_status(volume, "available", failures=[], interval=1, wait=60)
             storage.delete_volume(volume)
-        for address in network.ips():
+        for address in network.ips(description=NAME):
             network.delete_ip(address)
         for router in network.routers(name=NAME):
             for port in network.ports(device_id=router.id, device_owner="network:router_interface"):
@@ -140,7 +140,8 @@ class Project:
         for group in network.security_groups(name=NAME):
             network.delete_security_group(group)
         for spread in compute.server_groups():
-            compute.delete_server_group(spread)
+            if spread.name == NAME:
+                compute.delete_server_group(spread)
         if compute.find_keypair(NAME):
             compute.delete_keypair(NAME)
 
@@ -219,7 +220,7 @@ def test_a_server_cannot_use_its_neighbours_address(project: Project) -> None:
 def test_a_floating_address_leads_to_its_server(project: Project) -> None:
     network = project.cloud.network
     port = next(network.ports(device_id=project.server(NAMES[0]).id))
-    made = network.create_ip(floating_network_id=project.outside.id, port_id=port.id)
+    made = network.create_ip(floating_network_id=project.outside.id, port_id=port.id, description=NAME)
     outside = made.floating_ip_address
     assert within(10, lambda: project.run(NAMES[0], "hostname", outside).stdout.strip() == NAMES[0])
     network.delete_ip(made)
