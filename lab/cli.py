@@ -6,17 +6,17 @@ import argparse
 import fcntl
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from lab import cloud, processes, requirements, supervise
+from lab import cloud, processes, requirements, settings, supervise
 from lab.openstack import operator
 from lab.phases import PlanError, Progress, execute
 
-LOCK = Path("/run/lock/ai-infn-lab")
+LOCK = settings.CACHE / "lock"
 VERBS = {
     "up": "make this machine a cloud, or repair the one that it is",
     "down": "remove the cloud from this machine; what was built stays cached",
@@ -67,14 +67,22 @@ def up(progress: Progress, *, artifacts: bool = True) -> int:
     found = cloud.recover()
     if found:
         progress.say(f"ended what was left of an earlier lab: {', '.join(found)}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         execute(cloud.plan(artifacts=artifacts), progress)
     except PlanError as error:
-        print(f"lab up: {error}", file=sys.stderr, flush=True)
-        processes.end(processes.descendants())
-        os._exit(1)
+        _leave(f"lab up: {error}", 1)
+    except KeyboardInterrupt:
+        _leave("lab up: interrupted; the next run goes on where this one stopped", 130)
     progress.say(f"the cloud serves at {operator.config.KEYSTONE}; the tenant's credentials: {operator.TENANT_CLOUDS}")
     return 0
+
+
+def _leave(message: str, status: int) -> None:
+    """End at once, with the builds under way: they are resumed by the next run."""
+    print(message, file=sys.stderr, flush=True)
+    processes.end(processes.descendants())
+    os._exit(status)
 
 
 def status(as_json: bool) -> int:

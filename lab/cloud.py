@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from lab import fabric, mirror, package_proxy, packages, processes, settings, supervise, sysctls
 from lab.commands import run
@@ -27,7 +30,7 @@ def plan(*, artifacts: bool = True) -> list[Phase]:
         Phase("daemons", "MariaDB and RabbitMQ", lambda say: build.ensure_daemons().name, ("packages",)),
         Phase("schema", "databases laid out", lambda say: schema.ensure().name, ("openstack", "daemons")),
         Phase("image", "machine image", lambda say: image.ensure(), ("packages",)),
-        Phase("artifacts", "artifacts of the mirror", _artifacts, ("packages", "image", "schema")),
+        Phase("artifacts", "artifacts of the mirror", _artifacts, ("packages",)),
         Phase("fabric", "network of the data centre", _fabric, ("packages",)),
         Phase("identity", "database, bus and identity", _identity, ("fabric", "schema")),
         Phase("control", "OpenStack's services", _control, ("identity",)),
@@ -71,11 +74,19 @@ def down(say: Say) -> None:
         run(["umount", "--lazy", mount], check=False)
     for folder in (settings.STATE, settings.RUN):
         shutil.rmtree(folder, ignore_errors=True)
+    _remove_empty_groups()
+
+
+def _remove_empty_groups(root: Path = Path("/sys/fs/cgroup")) -> None:
+    """Remove the control groups that guests left; the kernel refuses for one that still holds a process."""
+    for hierarchy in root.glob("*/libpod_parent"):
+        for folder, _, _ in os.walk(hierarchy, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(folder).rmdir()
 
 
 def _mounts_below(*folders: str) -> list[str]:
-    with open("/proc/self/mounts", encoding="utf-8") as table:  # noqa: PTH123
-        points = [line.split()[1] for line in table]
+    points = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
     return [point for point in reversed(points) if any(point == f or point.startswith(f"{f}/") for f in folders)]
 
 

@@ -75,6 +75,9 @@ def down() -> None:
     if NAMESPACE_FILE.exists():
         run(["ip", "netns", "del", settings.NETNS])
     run(["umount", OUTSIDE_FILE], check=False)
+    if NAMESPACE_FILE.parent.is_dir() and not any(NAMESPACE_FILE.parent.iterdir()):
+        run(["umount", NAMESPACE_FILE.parent], check=False)
+        NAMESPACE_FILE.parent.rmdir()
 
 
 def _ensure_namespace() -> bool:

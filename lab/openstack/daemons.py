@@ -11,6 +11,24 @@ from lab.programs import Program
 
 DATABASE_DATA = settings.STATE / "mariadb"
 BUS_DATA = settings.RUN / "rabbitmq"
+DATABASE_OPTIONS = (
+    "--no-defaults",
+    "--user=root",
+    "--datadir=/data",
+    "--socket=/socket/mysqld.sock",
+    "--pid-file=/socket/mysqld.pid",
+    "--skip-networking",
+    "--skip-grant-tables",
+    "--skip-log-bin",
+    "--skip-name-resolve",
+    "--character-set-server=utf8mb4",
+    "--collation-server=utf8mb4_general_ci",
+    "--innodb-buffer-pool-size=160M",
+    "--innodb-log-file-size=48M",
+    "--max-connections=600",
+    "--performance-schema=off",
+    "--tmpdir=/tmp",
+)
 
 
 def programs() -> list[Program]:
@@ -29,27 +47,7 @@ def programs() -> list[Program]:
 def database_command(data: Path, socket_folder: Path, *options: str) -> list[str]:
     """MariaDB on ``data``; without a network and with a socket that only root reaches, it needs no accounts."""
     return build.inside_daemons(
-        [
-            "/usr/sbin/mariadbd",
-            "--no-defaults",
-            "--user=root",
-            "--datadir=/data",
-            "--socket=/socket/mysqld.sock",
-            "--pid-file=/socket/mysqld.pid",
-            "--skip-networking",
-            "--skip-grant-tables",
-            "--skip-log-bin",
-            "--skip-name-resolve",
-            "--character-set-server=utf8mb4",
-            "--collation-server=utf8mb4_general_ci",
-            "--innodb-buffer-pool-size=160M",
-            "--innodb-log-file-size=48M",
-            "--max-connections=600",
-            "--performance-schema=off",
-            "--tmpdir=/tmp",
-            *options,
-        ],
-        {str(data): "/data", str(socket_folder): "/socket"},
+        ["/usr/sbin/mariadbd", *DATABASE_OPTIONS, *options], {str(data): "/data", str(socket_folder): "/socket"}
     )
 
 

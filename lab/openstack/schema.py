@@ -45,7 +45,7 @@ MIGRATIONS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 def cached_folder() -> Path:
     """Where the laid-out databases are, or will be."""
-    server = daemons.database_command(Path("/data"), Path("/socket"))
+    server = (build.daemons_folder().name, *daemons.DATABASE_OPTIONS)
     key = build.recipe_key(build.LOCK.read_bytes(), *server, repr(DATABASES), repr(MIGRATIONS))
     return build.CACHE / f"schema-{key}"
 

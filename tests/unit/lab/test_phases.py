@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from lab import cloud, phases
+from lab import cloud, phases, timings
 from lab.phases import Phase, PlanError, Progress, execute
+
+
+@pytest.fixture(autouse=True)
+def no_record(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the times of these phases out of a raised lab's record."""
+    monkeypatch.setattr(timings, "PATH", tmp_path / "timings.json")
 
 
 def quiet() -> Progress:
