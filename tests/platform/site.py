@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import ansible_runner
 import openstack
@@ -179,7 +179,11 @@ class Lab:
     @property
     def tenant(self) -> Any:
         """The cloud as the site's administrator, an ordinary tenant."""
-        return openstack.connection.Connection(config=self._region("lab", SITE_STATE / "clouds.yaml"))
+        return self.cloud("lab")
+
+    def cloud(self, name: str) -> Any:
+        """A project of the lab's cloud as its tenant: ``lab``, ``cnaf`` or ``recas_bari``."""
+        return openstack.connection.Connection(config=self._region(name, SITE_STATE / "clouds.yaml"))
 
     @staticmethod
     def _region(cloud: str, path: Path) -> Any:
@@ -194,7 +198,9 @@ def merged(base: Any, change: Any) -> Any:
     return base | {key: merged(base.get(key), value) for key, value in change.items()}
 
 
-def start_playbook(name: str, *arguments: str, inventory: Path = INVENTORY) -> subprocess.Popen[bytes]:
+def start_playbook(
+    name: str, *arguments: str, inventory: Path = INVENTORY, output: IO[bytes] | int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     """Start a playbook as the leader of its own process group, for tests that kill it."""
     command: Sequence[str] = [str(BIN / "ansible-playbook"), "-i", str(inventory), f"playbooks/{name}.yml", *arguments]
     return subprocess.Popen(
@@ -202,6 +208,6 @@ def start_playbook(name: str, *arguments: str, inventory: Path = INVENTORY) -> s
         cwd=ROOT,
         env=os.environ | ENVIRONMENT,
         start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
     )
