@@ -56,6 +56,7 @@ authority:
   type: str
 """
 
+import os
 import secrets
 import string
 from datetime import datetime, timedelta, timezone
@@ -103,6 +104,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    if module.check_mode and not os.path.exists(params["kubeconfig"]):
+        module.exit_json(changed=True, token="", token_id="", authority="")  # no cluster yet
     try:
         client = Kubernetes(params["kubeconfig"])
         if params["state"] == "absent":

@@ -75,6 +75,7 @@ nodes:
 """
 
 import json
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import ApiError, Kubernetes, wait_for
@@ -145,6 +146,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    if module.check_mode and not os.path.exists(module.params["kubeconfig"]):
+        module.exit_json(changed=True, nodes=[item["name"] for item in module.params["nodes"]])  # no cluster yet
     act = {"present": set_metadata, "absent": remove, "ready": wait_ready}[module.params["state"]]
     try:
         diffs = act(Kubernetes(module.params["kubeconfig"]), module.params, module.check_mode)

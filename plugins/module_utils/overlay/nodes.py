@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.drain import cordon_patch, is_our_cordon
+
 MANAGED_LABELS = "platform.ai-infn.it/managed-labels"
 MANAGED_TAINTS = "platform.ai-infn.it/managed-taints"
 
@@ -54,7 +56,17 @@ def patch(node: dict[str, Any], labels: dict[str, str], taints: list[Taint]) -> 
         metadata["annotations"] = notes
     if metadata:
         result["metadata"] = metadata
-    return result
+    return with_uncordon(node, result)
+
+
+def with_uncordon(node: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the patch that also takes back a cordon which an interrupted drain of ours left behind."""
+    if not is_our_cordon(node):
+        return changes
+    back = cordon_patch(False)
+    metadata = changes.get("metadata", {})
+    annotations = {**metadata.get("annotations", {}), **back["metadata"]["annotations"]}
+    return {"metadata": {**metadata, "annotations": annotations}, "spec": {**changes.get("spec", {}), **back["spec"]}}
 
 
 def unready(nodes: list[dict[str, Any]], names: list[str], version: str | None = None) -> dict[str, str]:
