@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import socket
 import subprocess
 import time
 from pathlib import Path
 
-from lab import settings
+from lab import fabric, settings
 from lab.machine import guest, image, seed
 
 BRIDGE = "dev0"
@@ -88,25 +87,8 @@ def public_key() -> str:
 
 def ensure_fabric() -> None:
     """Make the fabric, through its owner, and the bridge of the guests made by hand."""
-    try:
-        importlib.import_module("lab.fabric").up()
-    except (ModuleNotFoundError, AttributeError):
-        _minimal_fabric()
+    fabric.up()
     guest.ensure_bridge(BRIDGE)
     subprocess.run(
         ["ip", "-netns", settings.NETNS, "address", "replace", f"{GATEWAY}/{PREFIX}", "dev", BRIDGE], check=True
     )
-
-
-def _minimal_fabric() -> None:
-    script = f"""
-    ip netns list | grep -qw {settings.NETNS} || ip netns add {settings.NETNS}
-    ip -n {settings.NETNS} link set lo up
-    ip netns exec {settings.NETNS} sysctl -qw net.ipv4.ip_forward=1
-    ip link show dev lab0 >/dev/null 2>&1 || ip link add lab0 type veth peer name ext0 netns {settings.NETNS}
-    ip addr replace {settings.HOST_ADDRESS}/24 dev lab0 && ip link set lab0 up
-    ip -n {settings.NETNS} addr replace {settings.FABRIC_ADDRESS}/24 dev ext0
-    ip -n {settings.NETNS} link set ext0 up
-    ip route replace {settings.TENANT_CIDR} via {settings.FABRIC_ADDRESS}
-    """
-    subprocess.run(["sh", "-ec", script], check=True)

@@ -107,6 +107,8 @@ def create(guest: Guest) -> None:
         "--tty",
         "--pids-limit=-1",
         "--stop-timeout=30",
+        # When memory ends, a guest shall lose a process, not the cloud.
+        "--oom-score-adj=100",
         f"--hostname={guest.name}",
         *mounts,
         guest.image,
@@ -171,6 +173,11 @@ def running_process(guest: Guest) -> int | None:
 def is_running(guest: Guest) -> bool:
     """Tell whether the guest runs."""
     return running_process(guest) is not None
+
+
+def is_plugged(guest: Guest) -> bool:
+    """Tell whether all its cables are there; they go when the fabric was made anew under a running guest."""
+    return all(_fabric("link", "show", "dev", nic.tap, check=False) for nic in guest.nics)
 
 
 def ensure_bridge(name: str, mtu: int = settings.TENANT_MTU) -> None:

@@ -34,9 +34,8 @@ def apply(wanted: Fabric) -> None:
         if bridge not in links or links[bridge].get("mtu") != mtu:
             ensure_bridge(bridge, mtu)
             _inside(["ip", "link", "set", bridge, "mtu", str(mtu)])
-    for bridge in links:
-        if bridge.startswith(BRIDGE_PREFIX) and bridge not in wanted.bridges:
-            _inside(["ip", "link", "delete", bridge], check=False)
+    for bridge in _left_over(links, wanted):
+        _inside(["ip", "link", "delete", bridge], check=False)
     for link in (*wanted.bridges, settings.FABRIC_LINK):
         _set_addresses(link, set(wanted.addresses.get(link, ())), _addresses(_links().get(link, {})))
     _inside(["nft", "-f", "-"], stdin=wanted.table)
@@ -45,13 +44,19 @@ def apply(wanted: Fabric) -> None:
 def is_so(wanted: Fabric) -> bool:
     """Whether links and addresses are as wanted, and the table is there."""
     links = _links()
-    if {name for name in links if name.startswith(BRIDGE_PREFIX)} != set(wanted.bridges):
+    if _left_over(links, wanted) or not set(wanted.bridges) <= set(links):
         return False
     for link in (*wanted.bridges, settings.FABRIC_LINK):
         kept = set(KEPT_ADDRESSES.get(link, ()))
         if _addresses(links.get(link, {})) - kept != set(wanted.addresses.get(link, ())):
             return False
     return f"table ip {TABLE}" in _inside(["nft", "list", "tables"]).splitlines()
+
+
+def _left_over(links: dict[str, dict[str, Any]], wanted: Fabric) -> list[str]:
+    """Bridges of networks that are gone. One with a guest on it is of a network that neutron has not told yet."""
+    used = {link.get("master") for link in links.values()}
+    return [name for name in links if name.startswith(BRIDGE_PREFIX) and name not in used | set(wanted.bridges)]
 
 
 def _set_addresses(link: str, wanted: set[str], present: set[str]) -> None:

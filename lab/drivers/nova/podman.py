@@ -44,6 +44,10 @@ class PodmanDriver(driver.ComputeDriver):
     def init_host(self, host: str) -> None:
         """Begin to serve: watch for guests that reboot themselves or die."""
         self._host = host
+        for guest in self._own():
+            if guests.is_running(guest) and not guests.is_plugged(guest):
+                # Without a network it is worth nothing; nova resumes it once it is down.
+                podman.settle(guest.container)
         looking = watcher.Watcher(host, self._lock, self._report_end)
         threading.Thread(target=looking.run, name="watcher", daemon=True).start()
 
