@@ -10,7 +10,7 @@ import subprocess
 from lab import settings
 from lab.drivers.cinder import files
 from lab.machine import guest as guests
-from lab.machine import podman, volumes
+from lab.machine import image, podman, volumes
 
 
 def remove_guests() -> list[str]:
@@ -33,6 +33,7 @@ def cleanup() -> None:
         guests.remove(guest)
     for container in podman.containers():
         podman.remove(container["Names"][0])
+    image.forget()
     volumes.release_all(files.FOLDER)
     shutil.rmtree(guests.GUESTS, ignore_errors=True)
     for link in _fabric_links():

@@ -55,11 +55,13 @@ def ensure() -> str:
         if not archive().exists():
             build(archive())
         podman.podman("import", "--quiet", str(archive()), name)
-        for old in podman.podman("images", "--format={{.Repository}}:{{.Tag}}", REPOSITORY_NAME).split():
-            if old != name:
-                # Without force: an image from which a guest was made stays.
-                podman.podman("rmi", old, check=False)
     return name
+
+
+def forget() -> None:
+    """Remove the image from podman, in all its versions that no guest uses; the cached file stays."""
+    for name in podman.podman("images", "--format={{.Repository}}:{{.Tag}}", REPOSITORY_NAME).split():
+        podman.podman("rmi", name, check=False)
 
 
 def build(target: Path) -> None:
