@@ -60,9 +60,9 @@ class Agent:
 
     def _port(self, wanted: desired.Desired, nic: guests.Nic, process: int, look: bool) -> None:
         now = (process, ports.script(wanted, nic))
-        if self._ports.get(nic.tap) == now and not (look and not ports.enforced(nic, process)):
-            return
         try:
+            if self._ports.get(nic.tap) == now and not (look and not ports.enforced(nic, process)):
+                return
             ended = ports.refresh(wanted, nic, process)
         except RuntimeError as problem:
             # The guest may be going just now; if it is not, the next step tries again.
