@@ -9,24 +9,37 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from network_policy_agent.objects import is_ipv4
+from network_policy_agent.objects import POD_LINKS, is_ipv4
 
 RESULTS = Path("/var/lib/cni/results")
 
 log = logging.getLogger(__name__)
 
 
-def attachment_of(result: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return (pod uid, IPv4 address) of a cached result, or None when it is not a pod's."""
+@dataclass(frozen=True)
+class Attachment:
+    """A pod's address, and the node's end of its link where the plugin names one."""
+
+    uid: str
+    address: str
+    link: str | None
+
+
+def attachment_of(result: Mapping[str, Any]) -> Attachment | None:
+    """Return the attachment that a cached result describes, or None when it is not a pod's."""
     arguments = {pair[0]: pair[1] for pair in result.get("cniArgs") or [] if len(pair) == 2}
     uid = arguments.get("K8S_POD_UID") if result.get("ifName") != "lo" else None
-    for entry in (result.get("result") or {}).get("ips") or []:
+    content = result.get("result") or {}
+    outer = [one.get("name", "") for one in content.get("interfaces") or [] if not one.get("sandbox")]
+    link = next((name for name in outer if name.startswith(POD_LINKS)), None)
+    for entry in content.get("ips") or []:
         address = str(entry.get("address", "")).partition("/")[0]
         if uid and is_ipv4(address):
-            return uid, address
+            return Attachment(uid, address, link)
     return None
 
 
@@ -36,8 +49,8 @@ class Attachments:
     def __init__(self, folder: Path = RESULTS) -> None:
         self._folder = folder
         self._stamp: int | None = None
-        self._files: dict[str, tuple[int, tuple[str, str] | None]] = {}
-        self.current: dict[str, str] = {}
+        self._files: dict[str, tuple[int, Attachment | None]] = {}
+        self.current: dict[str, Attachment] = {}
 
     def refresh(self) -> bool:
         """Read what is new; return True when an attachment came or went."""
@@ -52,7 +65,8 @@ class Attachments:
         # A file that is still being written is read again at the next turn.
         self._stamp = None if incomplete else stamp
         # After a reboot a pod has two for a moment: the newest counts.
-        current = dict(pair for _stamp, pair in sorted(self._files.values(), key=lambda one: one[0]) if pair)
+        newest = sorted(self._files.values(), key=lambda kept: kept[0])
+        current = {one.uid: one for _stamp, one in newest if one}
         changed = current != self.current
         self.current = current
         return changed

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from network_policy_agent.attachments import Attachment
 from network_policy_agent.objects import Labels, Pod
 from network_policy_agent.policy import Peer, Policy, PortMatch, Rule
 
@@ -42,6 +43,8 @@ class Admission:
     address: str
     ingress: Gate | None
     egress: Gate | None
+    link: str | None = None
+    """The node's end of the pod's link: what comes from it must have the pod's address."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +71,20 @@ def compile_node(cluster: Cluster, node: str) -> tuple[Admission, ...]:
     return tuple(admissions[address] for address in sorted(admissions, key=ipaddress.IPv4Address))
 
 
-def with_local_addresses(pods: Iterable[Pod], node: str, attached: Mapping[str, str]) -> tuple[Pod, ...]:
-    """Give the node's pods the addresses that the network plugin gave them (uid -> address).
+def with_local_addresses(pods: Iterable[Pod], node: str, attached: Mapping[str, Attachment]) -> tuple[Pod, ...]:
+    """Give the node's pods the addresses and links that the network plugin gave them (by uid).
 
     The plugin knows them before the first container starts, the API a second or two later. An address that the
     plugin gave to one pod is taken from any other local pod that the API still shows with it.
     """
-    taken = set(attached.values())
+    taken = {one.address for one in attached.values()}
     result = []
     for pod in pods:
-        if pod.node == node:
-            address = attached.get(pod.uid)
-            if address is None and pod.address not in taken:
-                address = pod.address
-            if address != pod.address:
-                pod = replace(pod, address=address)
+        attachment = attached.get(pod.uid) if pod.node == node else None
+        if attachment is not None:
+            pod = replace(pod, address=attachment.address, link=attachment.link)
+        elif pod.node == node and pod.address in taken:
+            pod = replace(pod, address=None)
         result.append(pod)
     return tuple(result)
 
@@ -94,6 +96,7 @@ def _admission(pod: Pod, address: str, selecting: list[_Compiled]) -> Admission:
         address=address,
         ingress=_gate(allow for one in ingress for allow in one.ingress_for(pod)) if ingress else None,
         egress=_gate(allow for one in egress for allow in one.egress()) if egress else None,
+        link=pod.link,
     )
 
 

@@ -37,11 +37,11 @@ class Netfilter:
     def drops(self) -> dict[str, int]:
         """Return packets dropped since the last change of the rules, by reason."""
         try:
-            listing = json.loads(self._run(["-j", "list", "counters", "table", "inet", TABLE]))
+            listing = json.loads(self._run(["-j", "list", "counters"]))
         except (NetfilterError, ValueError):
             return {}
         counters = [entry["counter"] for entry in listing.get("nftables", []) if "counter" in entry]
-        return {str(counter["name"]): int(counter["packets"]) for counter in counters}
+        return {str(counter["name"]): int(counter["packets"]) for counter in counters if counter["table"] == TABLE}
 
     def filter_bridged(self) -> bool:
         """Make bridged packets pass the inet hooks; return True when that had been switched off."""

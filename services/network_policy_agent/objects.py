@@ -12,6 +12,9 @@ Labels = tuple[tuple[str, str], ...]
 
 Json = Mapping[str, Any]
 
+POD_LINKS = "veth"
+"""How network plugins begin the name of the node's end of a pod's link."""
+
 
 @dataclass(frozen=True)
 class NamedPort:
@@ -33,6 +36,8 @@ class Pod:
     labels: Labels
     address: str | None
     ports: tuple[NamedPort, ...]
+    link: str | None = None
+    """The node's end of the pod's link, where it is known."""
 
 
 def labels_of(item: Json) -> Labels:

@@ -7,7 +7,8 @@ How packets meet the rules
   is judged by the rule that let the request pass, with the two ends exchanged.
 - The forward hook is behind DNAT: rules see the pods behind a service, as NetworkPolicy wants it.
 - The node may always talk to its own pods (probes of the kubelet). A pod may talk to its node as its policies say.
-- Frames that are neither IPv4 nor ARP never cross the bridge: they would pass by the inet hooks.
+- A pod's link gives only packets and ARP with the pod's own address; frames that are neither IPv4 nor ARP would pass
+  by the inet hooks and are dropped. What comes from a link that is not known is marked, and admitted nowhere.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from network_policy_agent.compiler import Admission, Allow, Gate, Span
+from network_policy_agent.objects import POD_LINKS
 
 TABLE = "ai_infn_network_policy"
 COUNTERS = ("unadmitted", "blocked_destination", "denied_ingress", "denied_egress")
-POD_PORTS = "veth*"
-"""How the network plugins name the node's end of a pod's link."""
+FOREIGN = "0x00080000"
+"""Mark of packets from a link that belongs to no admitted pod (kube-proxy and the kubelet use other bits)."""
 DROP_INGRESS = "counter name denied_ingress drop"
 DROP_EGRESS = "counter name denied_egress drop"
 
@@ -51,7 +53,7 @@ def render(admissions: Iterable[Admission], options: Options) -> str:
         *body.lines(),
         *_hooks(options),
         "}",
-        *_bridge(),
+        *_bridge(admitted),
     ]
     return "\n".join(lines) + "\n"
 
@@ -158,6 +160,7 @@ def _hooks(options: Options) -> list[str]:
     return f"""\
 	chain from_pod {{
 		meta nfproto != ipv4 counter name unadmitted drop
+		meta mark & {FOREIGN} != 0 counter name unadmitted drop
 		ip saddr != @admitted counter name unadmitted drop
 		ip daddr @blocked counter name blocked_destination drop
 		ip saddr . ip daddr @itself return
@@ -183,6 +186,7 @@ def _hooks(options: Options) -> list[str]:
 		meta nfproto != ipv4 counter name unadmitted drop
 		ip daddr @blocked counter name blocked_destination drop
 		ct direction reply return
+		meta mark & {FOREIGN} != 0 counter name unadmitted drop
 		ip saddr != @admitted counter name unadmitted drop
 		ct state related meta l4proto icmp return
 		ip saddr vmap @egress
@@ -202,15 +206,27 @@ def _hooks(options: Options) -> list[str]:
 	}}""".splitlines()
 
 
-def _bridge() -> list[str]:
+def _bridge(admissions: Iterable[Admission]) -> list[str]:
     # Told by the names of its ports: `meta ibrname` needs a kernel option that not every kernel has.
+    owned = [one for one in admissions if one.link]
+    unlinked = [one.address for one in admissions if not one.link]
     return [
         *_fresh("bridge"),
+        f"table bridge {TABLE} {{",
+        "\tcounter spoofed {\n\t}",
+        *_set("owners", "ifname . ipv4_addr", [f'"{one.link}" . {one.address}' for one in owned]),
+        *_set("links", "ifname", [f'"{one.link}"' for one in owned]),
+        *_set("unlinked", "ipv4_addr", unlinked),
         f"""\
-table bridge {TABLE} {{
-	chain forward {{
-		type filter hook forward priority -200; policy accept;
-		iifname "{POD_PORTS}" oifname "{POD_PORTS}" ether type != {{ ip, arp }} drop
+	chain prerouting {{
+		type filter hook prerouting priority -300; policy accept;
+		iifname != "{POD_LINKS}*" accept
+		ether type != {{ ip, arp }} drop
+		iifname . ip saddr @owners accept
+		iifname . arp saddr ip @owners accept
+		iifname @links counter name spoofed drop
+		ip saddr @unlinked accept
+		meta mark set meta mark | {FOREIGN}
 	}}
 }}""",
     ]

@@ -10,7 +10,7 @@ import pytest
 from kube_api.health import Metric, exposition
 from kube_api.reflector import Change
 from network_policy_agent.agent import CHECK_S, Agent
-from network_policy_agent.attachments import Attachments
+from network_policy_agent.attachments import Attachment, Attachments
 from network_policy_agent.netfilter import Netfilter, NetfilterError
 from network_policy_agent.policy import Policy
 from network_policy_agent.render import Options
@@ -81,7 +81,11 @@ def result(uid: str, address: str, interface: str = "eth0") -> Json:
         "kind": "cniCacheV1",
         "ifName": interface,
         "cniArgs": [["IgnoreUnknown", "1"], ["K8S_POD_UID", uid]],
-        "result": {"cniVersion": "1.0.0", "ips": [{"address": f"{address}/24", "interface": 2}]},
+        "result": {
+            "cniVersion": "1.0.0",
+            "interfaces": [{"name": "cni0"}, {"name": "veth1"}, {"name": interface, "sandbox": "/run/netns/x"}],
+            "ips": [{"address": f"{address}/24", "interface": 2}],
+        },
     }
 
 
@@ -171,13 +175,13 @@ def test_an_agent_that_makes_no_turn_is_not_alive(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (result("u", "10.244.1.7"), {"u": "10.244.1.7"}),
+        (result("u", "10.244.1.7"), {"u": Attachment("u", "10.244.1.7", "veth1")}),
         (result("u", "127.0.0.1", interface="lo"), {}),
         ({"cniArgs": None, "result": {"ips": [{"address": "10.0.0.1/8"}]}}, {}),
         (result("u", "fd00::7"), {}),
     ],
 )
-def test_results_name_pods_and_their_addresses(tmp_path: Path, content: Json, expected: dict[str, str]) -> None:
+def test_results_name_pods_and_their_addresses(tmp_path: Path, content: Json, expected: dict[str, Attachment]) -> None:
     (tmp_path / "result").write_text(json.dumps(content))
     attachments = Attachments(tmp_path)
     attachments.refresh()
@@ -190,7 +194,7 @@ def test_a_result_that_is_half_written_is_read_again(tmp_path: Path) -> None:
     assert not attachments.refresh()
     (tmp_path / "result").write_text(json.dumps(result("u", "10.244.1.7")))
     assert attachments.refresh()
-    assert attachments.current == {"u": "10.244.1.7"}
+    assert attachments.current == {"u": Attachment("u", "10.244.1.7", "veth1")}
 
 
 def test_a_missing_folder_of_results_is_no_error(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from network_policy_agent.attachments import Attachment
 from network_policy_agent.compiler import (
     Admission,
     Allow,
@@ -199,8 +200,18 @@ def test_pods_of_the_host_network_and_finished_pods_are_nobody() -> None:
 
 def test_the_network_plugins_word_comes_before_the_apis() -> None:
     pods = [pod("new", None), pod("old", TARGET), pod("known", PEER), pod("far", FOREIGN, node="b")]
-    local = with_local_addresses(pods, "a", {"uid-new": TARGET, "uid-far": "10.244.1.9"})
-    assert [one.address for one in local] == [TARGET, None, PEER, FOREIGN]
+    attached = {
+        "uid-new": Attachment("uid-new", TARGET, "veth1"),
+        "uid-far": Attachment("uid-far", "10.244.1.9", "veth2"),
+    }
+    local = with_local_addresses(pods, "a", attached)
+    found = [(one.address, one.link) for one in local]
+    assert found == [(TARGET, "veth1"), (None, None), (PEER, None), (FOREIGN, None)]
+        (TARGET, "veth1"),
+        (None, None),
+        (PEER, None),
+        (FOREIGN, None),
+    ]
 
 
 def test_equal_input_in_another_order_renders_the_same_text() -> None:

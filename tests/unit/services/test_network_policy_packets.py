@@ -6,6 +6,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -259,6 +260,44 @@ def tagged_frame_arrives(fabric: Fabric, sender: str, receiver: str) -> bool:
             while marker not in heard.recv(2048):
                 continue
             return True
+    return False
+
+
+def linked_pods() -> list[Pod]:
+    """Return the four pods with the links that the plugin would name."""
+    return [replace(one, link=f"veth{one.name}") for one in all_pods()]
+
+
+def test_pods_with_known_links_have_their_network(fabric: Fabric, enforce: Enforce) -> None:
+    enforce({"podSelector": app("a1"), "ingress": [{"from": [{"podSelector": {}}]}]}, pods=linked_pods())
+    with fabric.serving("a1", 80), fabric.serving("a", 80):
+        assert fabric.connects("a2", PODS["a1"], 80)
+        assert fabric.connects("b1", PODS["a1"], 80)
+        assert fabric.connects("a", PODS["a1"], 80)
+        assert fabric.connects("a1", NODES["a"][0], 80)
+
+
+@pytest.mark.parametrize("links", [linked_pods, lambda: [one for one in linked_pods() if one.name != "a2"]])
+def test_nobody_borrows_the_address_of_another_pod(
+    fabric: Fabric, enforce: Enforce, links: Callable[[], list[Pod]]
+) -> None:
+    fabric.run("a2", "ip", "address", "add", f"{PODS['a1']}/32", "dev", "eth0")
+    try:
+        assert borrowed_address_arrives(fabric), "without known links the test tests something"
+        enforce(pods=links())
+        assert not borrowed_address_arrives(fabric)
+    finally:
+        fabric.run("a2", "ip", "address", "del", f"{PODS['a1']}/32", "dev", "eth0")
+
+
+def borrowed_address_arrives(fabric: Fabric) -> bool:
+    """Let a2 send in the name of a1 to b1, and tell whether it gets there."""
+    with fabric.open("a2", socket.SOCK_DGRAM) as client, fabric.open("b1", socket.SOCK_DGRAM) as server:
+        server.bind(("", 4000))
+        client.bind((PODS["a1"], 0))
+        client.sendto(b"hello", (PODS["b1"], 4000))
+        with contextlib.suppress(TimeoutError):
+            return server.recvfrom(16)[1][0] == PODS["a1"]
     return False
 
 
