@@ -25,20 +25,23 @@ class Flow:
     deletion: tuple[str, ...]
 
 
-def parse(listing: str, addresses: Iterable[str]) -> Iterator[Flow]:
-    """Read what ``conntrack -L`` printed; only connections that pass the port with these addresses are of interest."""
-    own = set(addresses)
+def parse(listing: str, addresses: Iterable[str], elsewhere: Iterable[str] = ()) -> Iterator[Flow]:
+    """Read what ``conntrack -L`` printed; only connections that pass the port with these addresses are of interest.
+
+    ``elsewhere`` are networks that the guest reaches by other interfaces (its pods): they never pass the port.
+    """
+    own, inner = set(addresses), tuple(elsewhere)
     for line in listing.splitlines():
         flow = _flow(line, own)
-        if flow is not None:
+        if flow is not None and not any(_inside(flow.remote, network) for network in inner):
             yield flow
 
 
-def condemned(wanted: Policy, listing: str) -> list[Flow]:
+def condemned(wanted: Policy, listing: str, elsewhere: Iterable[str] = ()) -> list[Flow]:
     """The connections that the port's present rules would not admit."""
     if not wanted.secured:
         return []
-    return [flow for flow in parse(listing, wanted.addresses) if not admits(wanted.openings, flow)]
+    return [flow for flow in parse(listing, wanted.addresses, elsewhere) if not admits(wanted.openings, flow)]
 
 
 def admits(openings: Iterable[Opening], flow: Flow) -> bool:

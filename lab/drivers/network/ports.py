@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 from lab.drivers.network import desired, flows, rules
 from lab.machine import guest as guests
@@ -42,7 +42,7 @@ def refresh(wanted: desired.Desired, nic: guests.Nic, process: int) -> int:
     listing = "".join(
         run_in_namespace(process, "net", ["conntrack", "--dump", "--family", family]) for family in ("ipv4", "ipv6")
     )
-    ended = flows.condemned(policy, listing)
+    ended = flows.condemned(policy, listing, _elsewhere(nic.name, process))
     for flow in ended:
         # It may have ended by itself meanwhile, which conntrack calls an error.
         command = ["nsenter", f"--target={process}", "--net", "--", *flow.deletion]
@@ -50,12 +50,16 @@ def refresh(wanted: desired.Desired, nic: guests.Nic, process: int) -> int:
     return len(ended)
 
 
+def _elsewhere(device: str, process: int) -> list[str]:
+    """The networks that the guest reaches by another interface than this one."""
+    found = []
+    for family in ("-4", "-6"):
+        routes = json.loads(run_in_namespace(process, "net", ["ip", family, "-json", "route", "show"]) or "[]")
+        found += [route["dst"] for route in routes if route.get("dev") != device and route["dst"] != "default"]
+    return found
+
+
 def enforced(nic: guests.Nic, process: int) -> bool:
     """Whether the port's tables are there; a guest's root could have flushed them."""
     listed = run_in_namespace(process, GUESTS_NFT, ["nft", "list", "tables"]).splitlines()
     return all(f"table {family} {rules.TABLE}_{nic.name}" in listed for family in ("inet", "netdev"))
-
-
-def namespace(process: int) -> int:
-    """The identity of a process's network namespace."""
-    return Path(f"/proc/{process}/ns/net").stat().st_ino

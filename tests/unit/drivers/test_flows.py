@@ -79,3 +79,9 @@ def test_a_connection_is_deleted_by_its_own_addresses_and_ports() -> None:
 
 def test_without_port_security_nothing_is_ended() -> None:
     assert flows.condemned(Policy(MAC, (OWN,), secured=False), EVERYTHING) == []
+
+
+def test_connections_of_the_guests_own_pods_do_not_pass_the_port() -> None:
+    pod = SSH.replace("198.51.100.254", "10.244.0.7")
+    assert len(flows.condemned(policy(), pod)) == 1
+    assert flows.condemned(policy(), pod, ["10.244.0.0/24"]) == []
