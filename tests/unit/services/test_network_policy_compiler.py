@@ -207,11 +207,6 @@ def test_the_network_plugins_word_comes_before_the_apis() -> None:
     local = with_local_addresses(pods, "a", attached)
     found = [(one.address, one.link) for one in local]
     assert found == [(TARGET, "veth1"), (None, None), (PEER, None), (FOREIGN, None)]
-        (TARGET, "veth1"),
-        (None, None),
-        (PEER, None),
-        (FOREIGN, None),
-    ]
 
 
 def test_equal_input_in_another_order_renders_the_same_text() -> None:
