@@ -14,7 +14,7 @@ import yaml
 
 from lab.mirror import registry
 from lab.mirror.recipes import Recipe
-from lab.mirror.store import Store, link_or_copy
+from lab.mirror.store import Store, link_or_copy, same_file
 from lab.programs import Program
 
 MADE_BY = "make lab"
@@ -58,7 +58,7 @@ def lay_out(folder: Path, store: Store, made: Iterable[tuple[Recipe, Path, dict[
             registry.write_image(folder / "registry", store, image)
         else:
             target = folder / "files" / artifact.address.partition("://")[2]
-            if not (target.exists() and target.samefile(entry / record["file"])):
+            if not same_file(entry / record["file"], target):
                 link_or_copy(entry / record["file"], target)
         digests[artifact.address] = record["digest"]
     write_digests(folder / "digests.yml", digests)

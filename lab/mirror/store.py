@@ -51,6 +51,14 @@ def folder_digest(folder: Path) -> str:
     return "sha256:" + total.hexdigest()
 
 
+def same_file(source: Path, target: Path) -> bool:
+    """Whether ``target`` is a link to ``source`` or a copy made by link_or_copy."""
+    if not target.exists():
+        return False
+    one, other = source.stat(), target.stat()
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """Lay ``source`` at ``target``: a hard link where the file system allows it, else a copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
