@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,23 +28,12 @@ def run(
     """
     arguments = [str(part) for part in command]
     try:
-        if log:
-            with log.open("a", encoding="utf-8") as stream:
-                done = subprocess.run(
-                    arguments,
-                    stdin=subprocess.DEVNULL,
-                    stdout=stream,
-                    stderr=stream,
-                    env=environment,
-                    timeout=timeout,
-                    check=False,
-                    text=True,
-                )
-        else:
+        with log.open("a", encoding="utf-8") if log else contextlib.nullcontext(subprocess.PIPE) as output:
             done = subprocess.run(
                 arguments,
                 input=stdin or "",
-                capture_output=True,
+                stdout=output,
+                stderr=output,
                 env=environment,
                 timeout=timeout,
                 check=False,

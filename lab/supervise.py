@@ -149,11 +149,13 @@ def start(programs: Sequence[Program], tell: Callable[[str], None] = lambda text
     Returns the names of those that had to be started. Raises NotReadyError with the end of the log of the first
     program that gives up or is not ready in time.
     """
-    fresh = _configure(programs)
+    fresh: list[str] = []
     started: dict[str, float] = {}
     ready: set[str] = set()
     while len(ready) < len(programs):
-        for program in startable(programs, set(started), ready):
+        able = startable(programs, set(started), ready)
+        fresh += _configure(able)
+        for program in able:
             if _start(program.name):
                 fresh.append(program.name)
             started[program.name] = time.monotonic()

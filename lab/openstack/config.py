@@ -166,33 +166,33 @@ def neutron(passwords: Mapping[str, str]) -> Sections:
     return sections
 
 
+_NOVA = {
+    "my_ip": settings.FABRIC_ADDRESS,
+    "instances_path": str(settings.STATE / "instances"),
+    "compute_driver": "podman.PodmanDriver",
+    "vif_plugging_is_fatal": "false",
+    "vif_plugging_timeout": "0",
+    "resume_guests_state_on_host_boot": "true",
+    "cpu_allocation_ratio": "1.0",
+    "ram_allocation_ratio": "1.0",
+    "disk_allocation_ratio": "1.0",
+    "reserved_host_memory_mb": "0",
+    "sync_power_state_interval": "600",
+    "force_config_drive": "false",
+    "report_interval": "10",
+    "service_down_time": "60",
+    "shutdown_timeout": "20",
+    "block_device_allocate_retries": "120",
+    "block_device_allocate_retries_interval": "1",
+    "graceful_shutdown_timeout": "5",
+}
+
+
 def nova(passwords: Mapping[str, str], host: str | None = None) -> Sections:
     """The compute services; ``host`` names one GPU server and leaves out what only the API's side may reach."""
     sections = _common(passwords, "nova")
     name = host or "controller"
-    sections["DEFAULT"] |= {
-        "host": name,
-        "my_ip": settings.FABRIC_ADDRESS,
-        "state_path": str(FOLDER / "nova" / name),
-        "instances_path": str(settings.STATE / "instances"),
-        "compute_driver": "podman.PodmanDriver",
-        "vif_plugging_is_fatal": "false",
-        "vif_plugging_timeout": "0",
-        "resume_guests_state_on_host_boot": "true",
-        "cpu_allocation_ratio": "1.0",
-        "ram_allocation_ratio": "1.0",
-        "disk_allocation_ratio": "1.0",
-        "reserved_host_memory_mb": "0",
-        "sync_power_state_interval": "600",
-        "force_config_drive": "false",
-        "report_interval": "10",
-        "service_down_time": "60",
-        "osapi_compute_workers": "1",
-        "shutdown_timeout": "20",
-        "block_device_allocate_retries": "120",
-        "block_device_allocate_retries_interval": "1",
-        "graceful_shutdown_timeout": "5",
-    }
+    sections["DEFAULT"] |= _NOVA | {"host": name, "state_path": str(FOLDER / "nova" / name)}
     sections["api"] = {"auth_strategy": "keystone"}
     sections["conductor"] = {"workers": "1"}
     sections["scheduler"] = {"workers": "1", "discover_hosts_in_cells_interval": "60"}

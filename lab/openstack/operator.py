@@ -220,7 +220,7 @@ def missing_reports(reports: Mapping[tuple[str, str], str | None], started: Mapp
     return late
 
 
-def wait_for_reports(cloud: Connection, started: Mapping[str, datetime], deadline: float = 120) -> None:
+def wait_for_reports(cloud: Connection, started: Mapping[str, datetime], deadline: float = 240) -> None:
     """Wait until every worker that has no port of its own has reported since it started, and nova knows its hosts."""
     limit = time.monotonic() + deadline
     while late := missing_reports(_reports(cloud), started):

@@ -106,7 +106,7 @@ def apis() -> list[Program]:
                 command,
                 answers(port),
                 after=after,
-                deadline=120,
+                deadline=240,
                 environment={**environment(name.removesuffix("-api"), drivers=name == "neutron"), **found},
             )
         )
@@ -116,46 +116,47 @@ def apis() -> list[Program]:
 def workers() -> list[Program]:
     """What works behind the APIs. That they serve is seen by their reports, all together, at the end."""
     venv = build.environment_folder()
-    nova, cinder = config.ETC / "nova", config.ETC / "cinder" / "cinder.conf"
-    table = {
-        "nova-conductor": ("nova-conductor", nova / "nova.conf"),
-        "nova-scheduler": ("nova-scheduler", nova / "nova.conf"),
-        "cinder-scheduler": ("cinder-scheduler", cinder),
-        "cinder-volume": ("cinder-volume", cinder),
-    }
-    made = [
+    behind = [
         Program(
             name,
-            [str(venv / "bin" / program), "--config-file", str(file)],
+            [str(venv / "bin" / name), "--config-file", str(config.ETC / service / f"{service}.conf")],
             lambda: True,
             after=("mariadb", "rabbitmq", "keystone"),
-            environment=environment(name.partition("-")[0], drivers=name == "cinder-volume"),
+            environment=environment(service, drivers=name == "cinder-volume"),
         )
-        for name, (program, file) in table.items()
+        for service, name in (
+            ("nova", "nova-conductor"),
+            ("nova", "nova-scheduler"),
+            ("cinder", "cinder-scheduler"),
+            ("cinder", "cinder-volume"),
+        )
     ]
-    made.append(
-        Program(
-            "network-agent",
-            ["/usr/bin/python3", "-m", "lab.drivers.network.agent"],
-            (settings.RUN / "network-agent.ready").exists,
-            environment={
-                "PYTHONPATH": str(settings.REPOSITORY),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "AI_INFN_LAB_READS": environment(drivers=True)["AI_INFN_LAB_READS"],
-            },
-        )
+    return [*behind, _network_agent(), *map(_compute, settings.GPU_SERVERS)]
+
+
+def _network_agent() -> Program:
+    reads = environment(drivers=True)["AI_INFN_LAB_READS"]
+    return Program(
+        "network-agent",
+        ["/usr/bin/python3", "-m", "lab.drivers.network.agent"],
+        (settings.RUN / "network-agent.ready").exists,
+        environment={
+            "PYTHONPATH": str(settings.REPOSITORY),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "AI_INFN_LAB_READS": reads,
+        },
     )
-    made.extend(
-        Program(
-            f"nova-compute-{host}",
-            [str(venv / "bin/python"), "-m", "lab.drivers.nova_compute", "--config-file", str(nova / f"{host}.conf")],
-            lambda: True,
-            environment=environment("nova", drivers=True),
-            after=("nova-conductor", "placement", "neutron", "network-agent"),
-        )
-        for host in settings.GPU_SERVERS
+
+
+def _compute(host: str) -> Program:
+    file = config.ETC / "nova" / f"{host}.conf"
+    return Program(
+        f"nova-compute-{host}",
+        [str(build.environment_folder() / "bin/python"), "-m", "lab.drivers.nova_compute", "--config-file", str(file)],
+        lambda: True,
+        environment=environment("nova", drivers=True),
+        after=("nova-conductor", "placement", "neutron", "network-agent"),
     )
-    return made
 
 
 def prepare() -> None:
