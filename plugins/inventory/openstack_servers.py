@@ -50,6 +50,7 @@ import os
 from functools import partial
 
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.template import trust_as_template
 from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.client import CloudError, connect, in_parallel
 from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.live import host_variables
 
@@ -58,7 +59,6 @@ class InventoryModule(BaseInventoryPlugin):
     """The inventory plugin ``ai_infn.platform.openstack_servers``."""
 
     NAME = "ai_infn.platform.openstack_servers"
-    trusted_by_default = True  # host_variables gives addresses and ids only
 
     def verify_file(self, path):
         """Accept files named like those of openstack.cloud."""
@@ -73,7 +73,8 @@ class InventoryModule(BaseInventoryPlugin):
             if host is None or ("ansible_host" in host.vars and "openstack_server_id" not in host.vars):
                 continue
             for key, value in variables.items():
-                inventory.set_variable(name, key, value)
+                # An address or an id, never a template. Not trusted_by_default: that of the first source holds for all.
+                inventory.set_variable(name, key, trust_as_template(value))
 
     def _live(self, path):
         clouds_file = self.get_option("clouds_file")
