@@ -126,7 +126,7 @@ class Project:
             compute.delete_server(server)
         for server in servers:
             compute.wait_for_delete(server, interval=1, wait=120)
-        for volume in storage.volumes(name=NAME):
+        for volume in [volume for volume in storage.volumes() if volume.name == NAME]:
             storage.wait_for_status(volume, "available", failures=[], interval=1, wait=60)
             storage.delete_volume(volume)
         for address in network.ips(description=NAME):
