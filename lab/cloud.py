@@ -143,6 +143,7 @@ def _reports(say: Say) -> None:
     cloud = operator.connect()
     started = {name: datetime.fromtimestamp(info["start"], UTC) for name, info in supervise.states().items()}
     operator.wait_for_reports(cloud, started)
+    operator.ensure_aggregates(cloud)
 
 
 def _list(names: Sequence[str]) -> str:

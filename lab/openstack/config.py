@@ -166,6 +166,15 @@ def neutron(passwords: Mapping[str, str]) -> Sections:
     return sections
 
 
+_FILTERS = (
+    "ComputeFilter",
+    "ComputeCapabilitiesFilter",
+    "ImagePropertiesFilter",
+    "ServerGroupAntiAffinityFilter",
+    "ServerGroupAffinityFilter",
+    "AggregateInstanceExtraSpecsFilter",
+)
+"""Nova's own, and the one that keeps a flavor on one server."""
 _NOVA = {
     "my_ip": settings.FABRIC_ADDRESS,
     "instances_path": str(settings.STATE / "instances"),
@@ -196,6 +205,7 @@ def nova(passwords: Mapping[str, str], host: str | None = None) -> Sections:
     sections["api"] = {"auth_strategy": "keystone"}
     sections["conductor"] = {"workers": "1"}
     sections["scheduler"] = {"workers": "1", "discover_hosts_in_cells_interval": "60"}
+    sections["filter_scheduler"] = {"enabled_filters": ",".join(_FILTERS)}
     sections["upgrade_levels"] = {"compute": "auto"}
     sections["vnc"] = {"enabled": "false"}
     for service in ("placement", "neutron", "cinder"):

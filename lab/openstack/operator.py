@@ -26,6 +26,8 @@ TENANT_CLOUDS = settings.SITE_STATE / "clouds.yaml"
 TENANT_USER = "site-admin"
 EXTERNAL_NETWORK = "external"
 IMAGE = "debian-13"
+PIN = "server"
+"""Metadata of a host aggregate, and extra specification of a flavor, that bring the two together."""
 REPORTING = {
     **{f"nova-compute-{host}": ("nova-compute", host) for host in settings.GPU_SERVERS},
     **{
@@ -149,14 +151,32 @@ def ensure_offer(cloud: Connection, image_reference: str) -> None:
 
 
 def _ensure_flavors(cloud: Connection) -> None:
-    existing = {flavor.name: flavor for flavor in cloud.compute.flavors(is_public=None)}
+    existing = {flavor.name: flavor for flavor in cloud.compute.flavors(is_public=None, get_extra_specs=True)}
     for name, wanted in catalog()["flavors"].items():
-        if name in existing:
-            continue
-        flavor = cloud.compute.create_flavor(name=name, vcpus=wanted["vcpus"], ram=wanted["ram"], disk=wanted["disk"])
-        resources = {f"resources:{cards}": str(count) for cards, count in wanted.get("resources", {}).items()}
-        if resources:
-            cloud.compute.create_flavor_extra_specs(flavor, resources)
+        size = {part: wanted[part] for part in ("vcpus", "ram", "disk")}
+        flavor = existing.get(name) or cloud.compute.create_flavor(name=name, **size)
+        specifications = extra_specifications(wanted)
+        if specifications.items() - (flavor.extra_specs or {}).items():
+            cloud.compute.create_flavor_extra_specs(flavor, specifications)
+
+
+def extra_specifications(flavor: Mapping[str, Any]) -> dict[str, str]:
+    """What nova reads of a flavor's cards and of the server that it is kept on."""
+    found = {f"resources:{cards}": str(count) for cards, count in flavor.get("resources", {}).items()}
+    if "server" in flavor:
+        found[f"aggregate_instance_extra_specs:{PIN}"] = flavor["server"]
+    return found
+
+
+def ensure_aggregates(cloud: Connection) -> None:
+    """One host aggregate for each GPU server that a flavor is kept on; the servers must have reported before."""
+    existing = {aggregate.name: aggregate for aggregate in cloud.compute.aggregates()}
+    for server in {wanted["server"] for wanted in catalog()["flavors"].values() if "server" in wanted}:
+        aggregate = existing.get(server) or cloud.compute.create_aggregate(name=server)
+        if (aggregate.metadata or {}).get(PIN) != server:
+            cloud.compute.set_aggregate_metadata(aggregate, {PIN: server})
+        if server not in (aggregate.hosts or []):
+            cloud.compute.add_host_to_aggregate(aggregate, server)
 
 
 def _ensure_image(cloud: Connection, reference: str) -> None:

@@ -75,3 +75,9 @@ def test_clouds_are_the_tenants_projects() -> None:
 def test_every_quota_that_preflight_checks_is_set(quota: str) -> None:
     for project in operator.catalog()["projects"].values():
         assert any(quota in kind for kind in project["quotas"].values())
+
+
+def test_flavors_are_kept_only_on_servers_that_exist() -> None:
+    kept = {flavor["server"] for flavor in operator.catalog()["flavors"].values() if "server" in flavor}
+    assert kept <= set(settings.GPU_SERVERS)
+    assert "AggregateInstanceExtraSpecsFilter" in config.nova(PASSWORDS)["filter_scheduler"]["enabled_filters"]
