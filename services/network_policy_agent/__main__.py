@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import sys
@@ -19,11 +20,13 @@ from network_policy_agent.store import PATHS
 
 
 def options_from(environ: Mapping[str, str]) -> Options:
-    """Return the options; lists are separated by commas."""
+    """Return the options; lists are separated by commas. Raise ValueError for what is no IPv4 network."""
     defaults = Options()
+    blocked = _list(environ.get("BLOCKED_DESTINATIONS", ",".join(defaults.blocked_destinations)))
+    networks = (ipaddress.IPv4Network(one, strict=False) for one in blocked)
     return Options(
         interfaces=_list(environ.get("POD_INTERFACES")) or defaults.interfaces,
-        blocked_destinations=_list(environ.get("BLOCKED_DESTINATIONS", ",".join(defaults.blocked_destinations))),
+        blocked_destinations=tuple(str(one) for one in ipaddress.collapse_addresses(networks)),
     )
 
 
@@ -39,15 +42,15 @@ def main() -> int:
         logging.error("NODE_NAME is not set: give the node's name (spec.nodeName)")
         return 2
     try:
-        client = Client(in_cluster())
-    except ApiError as error:
+        client, options = Client(in_cluster()), options_from(os.environ)
+    except (ApiError, ValueError) as error:
         logging.error("%s", error)  # noqa: TRY400 (the message says all)
         return 2
     refusals = Refusals(client, node)
     refusals.start()
     agent = Agent(
         node,
-        options_from(os.environ),
+        options,
         Netfilter(),
         Attachments(Path(os.environ.get("CNI_RESULTS", str(RESULTS)))),
         refusals.report,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kube_api.health import Metric, exposition
 from kube_api.reflector import Change
+from network_policy_agent.__main__ import options_from
 from network_policy_agent.agent import CHECK_S, Agent
 from network_policy_agent.attachments import Attachment, Attachments
 from network_policy_agent.netfilter import Netfilter, NetfilterError
@@ -199,6 +200,14 @@ def test_a_result_that_is_half_written_is_read_again(tmp_path: Path) -> None:
 
 def test_a_missing_folder_of_results_is_no_error(tmp_path: Path) -> None:
     assert not Attachments(tmp_path / "nothing").refresh()
+
+
+def test_overlapping_blocked_destinations_become_one() -> None:
+    options = options_from({"BLOCKED_DESTINATIONS": "169.254.169.254, 169.254.0.0/16,10.0.0.1/24"})
+    assert options.blocked_destinations == ("10.0.0.0/24", "169.254.0.0/16")
+    assert options_from({"BLOCKED_DESTINATIONS": ""}).blocked_destinations == ()
+    with pytest.raises(ValueError, match="fd00"):
+        options_from({"BLOCKED_DESTINATIONS": "fd00::1"})
 
 
 def test_metrics_have_one_heading_for_each_name() -> None:
