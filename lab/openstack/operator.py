@@ -110,21 +110,29 @@ def ensure_identity(cloud: Connection) -> None:
     users = {user.name: user.id for user in identity.users(domain_id=domain)}
 
     def project(name: str, description: str) -> str:
-        return projects.get(name) or str(
-            identity.create_project(name=name, description=description, domain_id=domain).id
-        )
+        if name not in projects:
+            projects[name] = identity.create_project(name=name, description=description, domain_id=domain).id
+        return str(projects[name])
 
     def user(name: str) -> str:
         if name not in users:
             users[name] = identity.create_user(name=name, password=passwords[name], domain_id=domain).id
-        return users[name]
+        return str(users[name])
 
-    service_project = project("service", "OpenStack's own services")
-    for name in secrets.SERVICE_USERS:
-        for role in ("admin", "service"):
-            identity.assign_project_role_to_user(service_project, user(name), roles[role])
-    for name, wanted in catalog()["projects"].items():
-        identity.assign_project_role_to_user(project(name, wanted["description"]), user(TENANT_USER), roles["member"])
+    wanted = {
+        (project("service", "OpenStack's own services"), user(name), role)
+        for name in secrets.SERVICE_USERS
+        for role in (roles["admin"], roles["service"])
+    }
+    for name, offer in catalog()["projects"].items():
+        wanted.add((project(name, offer["description"]), user(TENANT_USER), roles["member"]))
+    given = {
+        (a.scope.get("project", {}).get("id"), a.user["id"], a.role["id"])
+        for a in identity.role_assignments()
+        if a.user
+    }
+    for project_id, user_id, role_id in sorted(wanted - given):
+        identity.assign_project_role_to_user(project_id, user_id, role_id)
     _ensure_endpoints(cloud)
 
 
