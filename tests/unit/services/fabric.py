@@ -12,6 +12,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 CLONE_NEWNET = 0x40000000
@@ -140,6 +141,12 @@ class Fabric:
                 return client.recv(5) == b"hello"
             except OSError:
                 return False
+
+    def refused(self, *attempts: tuple[str, str, int]) -> list[tuple[str, str, int]]:
+        """Try all (client, address, port) at once and return those that are not answered."""
+        with ThreadPoolExecutor(len(attempts)) as pool:
+            answered = list(pool.map(lambda attempt: self.connects(*attempt), attempts))
+        return [attempt for attempt, answer in zip(attempts, answered, strict=True) if not answer]
 
     def answers(self, name: str, address: str, port: int) -> bool:
         """Tell whether a datagram is answered."""
