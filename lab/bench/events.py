@@ -49,7 +49,7 @@ class Run:
         """(seconds, task) of the tasks that took longest by the clock, summed over equal names."""
         times: Counter[str] = Counter()
         starts = [event for event in self.events if event["event"] == "start"]
-        for event, following in zip(starts, [*starts[1:], self.events[-1] if self.events else None], strict=True):
+        for event, following in zip(starts, [*starts[1:], *self.events[-1:]], strict=False):
             if following:
                 times[str(event["task"])] += following["time"] - event["time"]
         return [(round(seconds, 2), name) for name, seconds in times.most_common(number)]

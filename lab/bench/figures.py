@@ -75,7 +75,7 @@ MEASURES = (
     versus(
         "no_change_run",
         None,
-        "overlay.yml again with nothing to change / `ansible all -m ping`, the least that any run costs",
+        "overlay.yml again on 4 hosts with nothing to change / `ansible all -m ping`, the least that any run costs",
         unit="s per host",
     ),
 )

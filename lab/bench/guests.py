@@ -63,10 +63,12 @@ def boot_all(hosts: Sequence[Host]) -> None:
         list(pool.map(boot, hosts))
 
 
-def _first_login(host: Host, deadline: float = 60) -> None:
+def _first_login(host: Host, deadline: float = 180) -> None:
     """Wait for the end of the first boot: cloud-init restarts the SSH server once it has begun to answer."""
     login = byhand.ssh_command(host.address).split()
-    command = [*login[:1], "-oBatchMode=yes", "-oConnectTimeout=5", *login[1:], "cloud-init status --wait >/dev/null"]
+    # Status 2 is "done, with remarks".
+    ended = "cloud-init status --wait >/dev/null || [ $? -eq 2 ]"
+    command = [*login[:1], "-oBatchMode=yes", "-oConnectTimeout=5", *login[1:], ended]
     end = time.monotonic() + deadline
     while subprocess.run(command, capture_output=True, timeout=deadline, check=False).returncode:
         if time.monotonic() > end:

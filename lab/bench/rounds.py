@@ -138,6 +138,9 @@ class Stages:
         yield
         self.values[name] = time.monotonic() - started
         say(f"{self._side.name}: {name} {self.values[name]:.1f} s")
+        if isinstance(self._side, Ours):
+            slowest = [f"{task} {seconds:.1f}" for seconds, task in self._side.last.slowest(5)]
+            say(f"{self._side.name}: slowest tasks: {'; '.join(slowest)}")
 
 
 def measure(plan: Plan, rounds: int, quiet: Callable[[], float]) -> tuple[list[dict[str, Values]], Sequence[float]]:
