@@ -151,5 +151,4 @@ class Trial:
             storage.delete_volume(volume)
         for group in compute.server_groups():
             compute.delete_server_group(group)
-        for key in compute.keypairs():
-            compute.delete_keypair(key)
+        compute.delete_keypair(SITE)  # of all that belong to the user, who has other projects too
