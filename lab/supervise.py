@@ -10,6 +10,7 @@ import threading
 import time
 import xmlrpc.client
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -159,15 +160,15 @@ def start(programs: Sequence[Program], tell: Callable[[str], None] = lambda text
             if _start(program.name):
                 fresh.append(program.name)
             started[program.name] = time.monotonic()
-        for program in programs:
-            if program.name in ready or program.name not in started:
+        waiting = [program for program in programs if program.name in started and program.name not in ready]
+        for program, serves in zip(waiting, _ask(waiting), strict=True):
+            waited = time.monotonic() - started[program.name]
+            if not serves:
+                _check_alive(program, waited)
                 continue
-            if _ready(program):
-                ready.add(program.name)
-                if program.name in fresh:
-                    tell(f"{program.name} is up after {time.monotonic() - started[program.name]:.0f} s")
-            else:
-                _check_alive(program, time.monotonic() - started[program.name])
+            ready.add(program.name)
+            if program.name in fresh:
+                tell(f"{program.name} is up after {waited:.0f} s")
         time.sleep(0.1)
     return sorted(set(fresh))
 
@@ -187,6 +188,12 @@ def log_tail(name: str, lines: int = 25) -> str:
     with path.open("rb") as stream:
         stream.seek(max(0, path.stat().st_size - 32768))
         return "\n".join(stream.read().decode("utf-8", "replace").splitlines()[-lines:])
+
+
+def _ask(programs: Sequence[Program]) -> list[bool]:
+    """Whether each serves, asked all at once: one that is still loading answers only by running into its time limit."""
+    with ThreadPoolExecutor(max(1, len(programs))) as pool:
+        return list(pool.map(_ready, programs))
 
 
 def _ready(program: Program) -> bool:

@@ -14,7 +14,7 @@ def answers(port: int, path: str = "/", address: str = settings.FABRIC_ADDRESS) 
     """Whether a web service there gives any answer that is not its own failure."""
 
     def ready() -> bool:
-        connection = http.client.HTTPConnection(address, port, timeout=3)
+        connection = http.client.HTTPConnection(address, port, timeout=1)
         try:
             connection.request("GET", path)
             return connection.getresponse().status < 500
