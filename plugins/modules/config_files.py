@@ -14,11 +14,13 @@ description:
   - Does the work of one M(ansible.builtin.template) task per file in one round trip. Contents come from the
     P(ansible.builtin.template#lookup) lookup.
   - Folders that are missing are made with mode C(0755).
-  - A file may name the command by which a running program takes it over. Unlike a handler this survives an interruption -
+  - A file may name the command by which a running program takes it over. Unlike a handler this survives an interruption
+    -
     a mark on the host remembers the files until their commands have succeeded.
 options:
   component:
-    description: Name of the component, for the mark of files that are not taken over yet. Needed where a file has O(files[].apply).
+    description: Name of the component, for the mark of files that are not taken over yet. Needed where a file has
+      O(files[].apply).
     type: str
   services:
     description: Services that are enabled and running afterwards.
@@ -166,7 +168,9 @@ def carry_out(module: AnsibleModule, step: Step) -> None:
         if wanted.validate:
             code, output, errors = module.run_command(shlex.split(wanted.validate.replace("%s", shlex.quote(draft))))
             if code != 0:
-                module.fail_json(msg=f"{wanted.path} was not replaced: '{wanted.validate}' refuses it: {(errors or output).strip()}")
+                module.fail_json(
+                    msg=f"{wanted.path} was not replaced: '{wanted.validate}' refuses it: {(errors or output).strip()}"
+                )
         module.atomic_move(draft, wanted.path)
     module.set_mode_if_different(wanted.path, wanted.mode, changed=False)
     module.set_owner_if_different(wanted.path, wanted.owner or None, changed=False)
@@ -205,8 +209,7 @@ def is_busy(module: AnsibleModule) -> bool:
     """Whether the commands must wait."""
     if not module.params["apply_unless"]:
         return False
-    dummy, output, dummy_errors = module.run_command(shlex.split(module.params["apply_unless"]))
-    return bool(output.strip())
+    return bool(module.run_command(shlex.split(module.params["apply_unless"]))[1].strip())
 
 
 def service_states(module: AnsibleModule, services: list[str]) -> dict[str, tuple[str, str]]:
@@ -214,9 +217,12 @@ def service_states(module: AnsibleModule, services: list[str]) -> dict[str, tupl
     if not services:
         return {}
     command = ["systemctl", "show", "--property=UnitFileState,ActiveState", *services]
-    dummy, output, dummy_errors = module.run_command(command, check_rc=True)
+    output = module.run_command(command, check_rc=True)[1]
     blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.strip().split("\n\n")]
-    return {name: (block.get("UnitFileState", ""), block.get("ActiveState", "")) for name, block in zip(services, blocks)}
+    return {
+        name: (block.get("UnitFileState", ""), block.get("ActiveState", ""))
+        for name, block in zip(services, blocks, strict=True)
+    }
 
 
 def run_services(module: AnsibleModule) -> list[str]:

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: container_images
-author: AI_INFN platform maintainers
+author: AI_INFN platform maintainers (@ai-infn)
 short_description: Have images in containerd, verified by digest
 version_added: 0.1.0
 description:
-  - Pulls each image by its digest, all at once, and gives it its tag, so that what a pod runs under the tag is what the lock names.
+  - Pulls each image by its digest, all at once, and gives it its tag, so that what a pod runs under the tag is what the
+    lock names.
   - Uses containerd's own configuration of registries and mirrors.
 options:
   images:
@@ -111,7 +112,9 @@ def main() -> None:
             failures = [text for text in pool.map(containerd.pull, lacking) if text]
         if failures:
             module.fail_json(
-                msg="Images could not be pulled: " + "; ".join(failures) + ". Look at registry_mirror and, if a digest differs, at the digest file."
+                msg="Images could not be pulled: "
+                + "; ".join(failures)
+                + ". Look at registry_mirror and, if a digest differs, at the digest file."
             )
     module.exit_json(changed=bool(lacking), pulled=[image.reference for image in lacking])
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: downloads
-author: AI_INFN platform maintainers
+author: AI_INFN platform maintainers (@ai-infn)
 short_description: Have downloaded files on a host, all in one visit
 version_added: 0.1.0
 description:
-  - Downloads files and archives at the same time, verifies their digests before anything is put in place, and replaces files atomically.
-  - A record on the host spares the digest of files that are as an earlier run left them; a file that was altered is replaced.
+  - Downloads files and archives at the same time, verifies their digests before anything is put in place, and replaces
+    files atomically.
+  - A record on the host spares the digest of files that are as an earlier run left them; a file that was altered is
+    replaced.
 options:
   downloads:
     description: The downloads.
@@ -83,6 +85,7 @@ import os
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
@@ -97,8 +100,13 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.downloads
 )
 
 RECORD = "/var/lib/ai-infn/downloads.json"
-DIGEST_REMEDY = "If the mirror is right, record the digests anew: `make lock-upstream` for the upstream hosts, `make lab` for the lab."
-MIRROR_REMEDY = "Check that the mirror runs, that the option `artifact_mirror` names it, and that it holds what the lock names."
+DIGEST_REMEDY = (
+    "If the mirror is right, record the digests anew: `make lock-upstream` for the upstream hosts, "
+    "`make lab` for the lab."
+)
+MIRROR_REMEDY = (
+    "Check that the mirror runs, that the option `artifact_mirror` names it, and that it holds what the lock names."
+)
 
 
 class DownloadError(Exception):
@@ -115,7 +123,9 @@ def fetch(item: Download, timeout: int) -> list[str]:
             shutil.copyfileobj(open_url(item.url, timeout=timeout, http_agent="ai_infn.platform"), stream, 1 << 20)
         found = digest(draft)
         if found != item.checksum:
-            raise DownloadError(f"{item.url} is {found}, recorded is {item.checksum}. Nothing was put in place. {DIGEST_REMEDY}")
+            raise DownloadError(
+                f"{item.url} is {found}, recorded is {item.checksum}. Nothing was put in place. {DIGEST_REMEDY}"
+            )
         if item.extract:
             return unpack(draft, item)
         os.chmod(draft, item.mode)
@@ -171,7 +181,8 @@ def main() -> None:
     """Compare, download, record, report."""
     module = AnsibleModule(SPEC, supports_check_mode=True)
     items = [
-        Download(**{**item, "mode": int(item["mode"], 8), "members": tuple(item["members"])}) for item in module.params["downloads"]
+        Download(**{**item, "mode": int(item["mode"], 8), "members": tuple(item["members"])})
+        for item in module.params["downloads"]
     ]
     record = read_record(RECORD)
     before = json.dumps(record, sort_keys=True)
@@ -180,7 +191,8 @@ def main() -> None:
         module.exit_json(changed=bool(lacking), downloaded=[item.dest for item in lacking])
     try:
         with ThreadPoolExecutor(max_workers=4) as pool:
-            for item, files in zip(lacking, pool.map(lambda item: fetch(item, module.params["timeout"]), lacking)):
+            fetched = pool.map(partial(fetch, timeout=module.params["timeout"]), lacking)
+            for item, files in zip(lacking, fetched, strict=True):
                 record[key(item)] = {"checksum": item.checksum, "files": {path: stamp(path) for path in files}}
     except DownloadError as error:
         module.fail_json(msg=str(error))

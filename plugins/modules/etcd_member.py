@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: etcd_member
-author: AI_INFN platform maintainers
+author: AI_INFN platform maintainers (@ai-infn)
 short_description: List the members of etcd, or remove one if the others stay a quorum
 version_added: 0.1.0
 description:
@@ -81,11 +81,10 @@ def main() -> None:
         members = etcd.members()
         leaving = find_member(members, params["name"], params["address"]) if params["name"] else None
         refusal = objection(members, leaving) if leaving else ""
-        if params["state"] == "absent" and leaving:
-            if refusal:
-                raise EtcdError(refusal)
-            if not module.check_mode:
-                etcd.remove(leaving)
+        if params["state"] == "absent" and leaving and refusal:
+            module.fail_json(msg=f"Nothing was removed: {refusal}")
+        if params["state"] == "absent" and leaving and not module.check_mode:
+            etcd.remove(leaving)
     except (EtcdError, OSError) as error:
         module.fail_json(msg=f"Nothing was removed: {error}")
     else:

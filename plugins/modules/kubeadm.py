@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeadm
-author: AI_INFN platform maintainers
+author: AI_INFN platform maintainers (@ai-infn)
 short_description: Run kubeadm init, join or reset so that an interrupted run is repaired by the next
 version_added: 0.1.0
 description:
@@ -37,7 +37,8 @@ options:
     description: kubeadm's configuration. Required for V(init) and V(join).
     type: str
   discovery:
-    description: Kubeconfig without a user by which V(join) finds the cluster; the configuration names it as C(/run/ai-infn-kubeadm/discovery.conf).
+    description: Kubeconfig without a user by which V(join) finds the cluster; the configuration names it as
+      C(/run/ai-infn-kubeadm/discovery.conf).
     type: str
   control_plane:
     description: Whether the host becomes a control plane.
@@ -48,7 +49,8 @@ options:
     type: bool
     default: false
   only_repair:
-    description: Whether to stop after the reset of a host that V(init) or V(join) would reset, so that the host is clean.
+    description: Whether to stop after the reset of a host that V(init) or V(join) would reset, so that the host is
+      clean.
     type: bool
     default: false
   timeout:
@@ -91,7 +93,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import read_text
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import MARKER, observe
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import LOCK, MARKER, observe
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.kubeadm import (
     FINISH,
     LEFTOVER_PATHS,
@@ -114,10 +116,10 @@ class KubeadmError(Exception):
 
 @contextlib.contextmanager
 def only_one(deadline: float):
-    """Hold the host's kubeadm lock. A kubeadm whose Ansible died keeps it until it ends: its descriptor is inherited."""
+    """Hold the host's kubeadm lock. A kubeadm whose Ansible died keeps it: the descriptor is inherited."""
     os.makedirs(RUN_FOLDER, mode=0o700, exist_ok=True)
     end = time.monotonic() + deadline
-    with open(f"{RUN_FOLDER}/lock", "w", encoding="utf-8") as lock:
+    with open(LOCK, "w", encoding="utf-8") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,11 +137,19 @@ def run(command: list[str], lock, timeout: float) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         try:
-            code = subprocess.run(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, timeout=timeout, check=False, pass_fds=[lock.fileno()]
+            code = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                timeout=timeout,
+                check=False,
+                pass_fds=[lock.fileno()],
             ).returncode
         except subprocess.TimeoutExpired as error:
-            raise KubeadmError(f"'{command[0]} {command[1]}' did not end within {timeout:.0f} s; see {log} on the host") from error
+            raise KubeadmError(
+                f"'{command[0]} {command[1]}' did not end within {timeout:.0f} s; see {log} on the host"
+            ) from error
     if code != 0:
         tail = "\n".join(read_text(log).splitlines()[-25:])
         raise KubeadmError(f"'{command[0]} {command[1]}' ended with {code}; {log} on the host ends with:\n{tail}")
@@ -156,7 +166,7 @@ def reset(lock, timeout: float) -> None:
                 os.unlink(entry.path)
     for command in leftovers():
         with contextlib.suppress(FileNotFoundError):
-            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603
+            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(MARKER)
 
@@ -190,8 +200,9 @@ def carry_out(params, lock, check_mode: bool):
         decision = repair_of(decision)
     if decision.step == REFUSE:
         raise KubeadmError(
-            f"Nothing was changed on {params['name']}: {decision.reason}. If nothing on it is needed, run 'kubeadm reset' there, "
-            "or set kubernetes_reset_allowed=true for this host in one run; if its data is the last, use restore_etcd.yml."
+            f"Nothing was changed on {params['name']}: {decision.reason}. If nothing on it is needed, "
+            "run 'kubeadm reset' there, or set kubernetes_reset_allowed=true for this host in one run; if its data is "
+            "the last, use restore_etcd.yml."
         )
     if check_mode:
         return decision
@@ -219,7 +230,7 @@ def main() -> None:
             "only_repair": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 420},
         },
-                supports_check_mode=True,
+        supports_check_mode=True,
     )
     try:
         with only_one(module.params["timeout"]) as lock:

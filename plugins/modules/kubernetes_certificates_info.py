@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubernetes_certificates_info
-author: AI_INFN platform maintainers
+author: AI_INFN platform maintainers (@ai-infn)
 short_description: Say when the Kubernetes certificates of a host end
 version_added: 0.1.0
 description:
@@ -67,8 +67,7 @@ def main() -> None:
     now = datetime.now(timezone.utc)
     certificates = []
     for path, text in find(module.params["authorities"]).items():
-        dummy, output, dummy_errors = module.run_command(["openssl", "x509", "-noout", "-enddate"], data=text, check_rc=True)
-        end = parse_end(output)
+        end = parse_end(module.run_command(["openssl", "x509", "-noout", "-enddate"], data=text, check_rc=True)[1])
         certificates.append({"path": path, "not_after": end.isoformat(), "days_left": days_left(end, now)})
     module.exit_json(changed=False, certificates=certificates)
 

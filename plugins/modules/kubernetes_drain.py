@@ -6,12 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubernetes_drain
-author: AI_INFN platform maintainers
+author: AI_INFN platform maintainers (@ai-infn)
 short_description: Move the pods of a node away, with respect for disruption budgets
 version_added: 0.1.0
 description:
-  - Runs on a control plane. Cordons the node and evicts its pods until none is left but those of DaemonSets and static ones.
-  - When the deadline passes, the error names each pod that is left and the budget that keeps it, and a cordon that this module
+  - Runs on a control plane. Cordons the node and evicts its pods until none is left but those of DaemonSets and static
+    ones.
+  - When the deadline passes, the error names each pod that is left and the budget that keeps it, and a cordon that this
+    module
     put on is taken back. A node that somebody else has cordoned stays cordoned.
 options:
   name:

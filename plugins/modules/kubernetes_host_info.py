@@ -12,14 +12,16 @@ version_added: 0.1.0
 description:
   - Looks at the files that kubeadm leaves, at the host's own API server, and asks the cluster with the kubelet's
     certificate whether it knows the host. Needs nothing but Python on the host.
-  - Also returns the fact C(packages), in the form of M(ansible.builtin.package_facts), since it costs no further visit.
+  - Also returns the fact C(installed_packages), the names of the packages that are installed, since it costs no further
+    visit.
 options:
   name:
     description: Name of the host's Node.
     type: str
     required: true
   address:
-    description: Address of the host's own API server. The default is the one with which the host reaches its default route.
+    description: Address of the host's own API server. The default is the one with which the host reaches its default
+      route.
     type: str
   port:
     description: Port of the host's own API server.
@@ -34,7 +36,7 @@ attributes:
     description: Changes nothing.
     support: full
   facts:
-    description: Returns the fact C(packages).
+    description: Returns the fact C(installed_packages).
     support: full
 """
 
@@ -52,7 +54,8 @@ address:
   type: str
 state:
   description:
-    - V(clean) has nothing of Kubernetes; V(unfinished) was left by an interrupted kubeadm; V(member) belongs to a cluster;
+    - V(clean) has nothing of Kubernetes; V(unfinished) was left by an interrupted kubeadm; V(member) belongs to a
+      cluster;
       V(stale) believes so, but its cluster does not know it; V(leftover) has parts that nobody uses.
   returned: always
   type: str
@@ -68,6 +71,11 @@ api:
   description: Whether that API server is ready.
   returned: always
   type: bool
+configuration:
+  description: Fingerprint of the options that the host's static pods run with; empty where they run with several or
+    none.
+  returned: always
+  type: str
 etcd_data:
   description: Whether the host holds data of etcd.
   returned: always
@@ -81,9 +89,10 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client im
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import (
     DPKG_STATUS,
     classify,
+    configuration,
+    installed,
     observe,
     own_address,
-    parse_packages,
 )
 
 
@@ -112,7 +121,8 @@ def main() -> None:
         control_plane=seen.control_plane,
         api=seen.api,
         etcd_data=seen.etcd_data,
-        ansible_facts={"packages": parse_packages(read_text(DPKG_STATUS))} if os.path.exists(DPKG_STATUS) else {},
+        configuration=configuration(),
+        ansible_facts={"installed_packages": installed(read_text(DPKG_STATUS))} if os.path.exists(DPKG_STATUS) else {},
     )
 
 

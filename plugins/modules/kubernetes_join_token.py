@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubernetes_join_token
-author: AI_INFN platform maintainers
+author: AI_INFN platform maintainers (@ai-infn)
 short_description: Make a short-lived token by which hosts join the cluster
 version_added: 0.1.0
 description:
@@ -24,6 +24,11 @@ options:
     description: Seconds that the token is good for.
     type: int
     default: 1200
+  wait:
+    description: Seconds to wait for the API server of a cluster that is only beginning; ends at once when kubeadm has
+      failed there.
+    type: int
+    default: 0
   kubeconfig:
     description: Kubeconfig of an administrator.
     type: path
@@ -62,7 +67,8 @@ import string
 from datetime import datetime, timedelta, timezone
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import ApiError, Kubernetes
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import ApiError, Kubernetes, wait_for
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import MARKER, kubeadm_runs
 
 SECRETS = "/api/v1/namespaces/kube-system/secrets"
 LETTERS = string.ascii_lowercase + string.digits
@@ -91,6 +97,29 @@ def secret_of(token_id: str, token_secret: str, expires: datetime) -> dict:
     }
 
 
+def connect(kubeconfig: str, wait: int) -> Kubernetes:
+    """Return a client of an API server that answers, as soon as there is one. Raises OSError or ApiError."""
+
+    def ready() -> bool:
+        # kubeadm has the last word: its mark is gone when the cluster has begun.
+        begun = os.path.exists(kubeconfig) and not os.path.exists(MARKER)
+        return begun or (os.path.exists(MARKER) and not kubeadm_runs())
+
+    wait_for(ready, wait, 0.3)
+    if os.path.exists(MARKER):
+        raise OSError("kubeadm has not begun the cluster here")
+    client = Kubernetes(kubeconfig)
+
+    def answers() -> bool:
+        try:
+            return bool(client.find("/api/v1/namespaces/kube-system"))
+        except (ApiError, OSError):
+            return False
+
+    wait_for(answers, wait, 0.3)
+    return client
+
+
 def main() -> None:
     """Make or remove the token."""
     module = AnsibleModule(
@@ -98,6 +127,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "token_id": {"type": "str", "no_log": False},
             "ttl": {"type": "int", "default": 1200},
+            "wait": {"type": "int", "default": 0},
             "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
         },
         required_if=[("state", "absent", ["token_id"])],
@@ -107,7 +137,7 @@ def main() -> None:
     if module.check_mode and not os.path.exists(params["kubeconfig"]):
         module.exit_json(changed=True, token="", token_id="", authority="")  # no cluster yet
     try:
-        client = Kubernetes(params["kubeconfig"])
+        client = connect(params["kubeconfig"], 0 if module.check_mode else params["wait"])
         if params["state"] == "absent":
             path = f"{SECRETS}/bootstrap-token-{params['token_id']}"
             module.exit_json(changed=bool(client.find(path)) if module.check_mode else client.delete(path))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubernetes_nodes
-author: AI_INFN platform maintainers
+author: AI_INFN platform maintainers (@ai-infn)
 short_description: Give Nodes their declared labels and taints, wait for them, or remove them
 version_added: 0.1.0
 description:
@@ -40,10 +40,10 @@ options:
   version:
     description: Version that the kubelets of V(ready) Nodes report.
     type: str
-  timeout:
-    description: Seconds to wait for V(ready).
+  wait:
+    description: Seconds to wait until the Nodes are ready, for V(present) and V(ready). V(0) does not wait.
     type: int
-    default: 180
+    default: 0
   kubeconfig:
     description: Kubeconfig of an administrator.
     type: path
@@ -124,8 +124,10 @@ def wait_ready(client: Kubernetes, params, check_mode: bool) -> list[dict]:
         reasons.update(unready(client.get("/api/v1/nodes")["items"], names, params["version"]))
         return not reasons
 
-    if not check_mode and not wait_for(ready, params["timeout"], 0.3):
-        raise NotReady(f"After {params['timeout']} s: " + "; ".join(f"{name}: {reason}" for name, reason in sorted(reasons.items())))
+    if not check_mode and not wait_for(ready, params["wait"], 0.3):
+        raise NotReady(
+            f"After {params['wait']} s: " + "; ".join(f"{name}: {reason}" for name, reason in sorted(reasons.items()))
+        )
     return []
 
 
@@ -141,7 +143,7 @@ def main() -> None:
             "nodes": {"type": "list", "elements": "dict", "required": True, "options": fields},
             "state": {"type": "str", "choices": ["present", "ready", "absent"], "default": "present"},
             "version": {"type": "str"},
-            "timeout": {"type": "int", "default": 180},
+            "wait": {"type": "int", "default": 0},
             "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
         },
         supports_check_mode=True,
@@ -150,7 +152,10 @@ def main() -> None:
         module.exit_json(changed=True, nodes=[item["name"] for item in module.params["nodes"]])  # no cluster yet
     act = {"present": set_metadata, "absent": remove, "ready": wait_ready}[module.params["state"]]
     try:
-        diffs = act(Kubernetes(module.params["kubeconfig"]), module.params, module.check_mode)
+        client = Kubernetes(module.params["kubeconfig"])
+        diffs = act(client, module.params, module.check_mode)
+        if module.params["wait"] and module.params["state"] == "present":
+            wait_ready(client, module.params, module.check_mode)
     except (ApiError, NotReady, OSError) as error:
         module.fail_json(msg=f"Nodes: {error}")
     else:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubernetes_status
-author: AI_INFN platform maintainers
+author: AI_INFN platform maintainers (@ai-infn)
 short_description: Say whether a cluster is healthy, by its API, its etcd and a pod on every node
 version_added: 0.1.0
 description:
@@ -112,7 +112,8 @@ def look(client: Kubernetes, params) -> list[dict]:
         if pod["metadata"]["namespace"] == params["probe_namespace"] and "deletionTimestamp" not in pod["metadata"]
     }
     with ThreadPoolExecutor(max_workers=16) as pool:
-        answers = dict(zip(probes, pool.map(lambda pod: ask_probe(client, pod, params["probe_port"]), probes.values())))
+        asked = pool.map(lambda pod: ask_probe(client, pod, params["probe_port"]), probes.values())
+        answers = dict(zip(probes, asked, strict=True))
     return [
         *node_checks(client.get("/api/v1/nodes")["items"], params["nodes"], params["version"]),
         *pod_checks(pods, params["namespaces"]),

@@ -88,7 +88,10 @@ def context_of(access: Access) -> ssl.SSLContext:
 
 
 class Kubernetes:
-    """Requests to one API server. Every method raises ApiError for an answer of 400 and above, OSError when nobody answers."""
+    """Requests to one API server.
+
+    Every method raises ApiError for an answer of 400 and above, and OSError when nobody answers.
+    """
 
     def __init__(self, kubeconfig: str = ADMIN_KUBECONFIG, timeout: float = 15.0) -> None:
         access = parse_kubeconfig(read_text(kubeconfig), read_text)
@@ -144,7 +147,7 @@ class Kubernetes:
 
 
 def wait_for(predicate: Callable[[], Any], deadline: float, interval: float = 0.5) -> Any:
-    """Poll until the predicate is true; return its value, or its last false one when ``deadline`` seconds have passed."""
+    """Poll until the predicate is true; return its value, or its last false one after ``deadline`` seconds."""
     end = time.monotonic() + deadline
     while True:
         value = predicate()
@@ -154,7 +157,7 @@ def wait_for(predicate: Callable[[], Any], deadline: float, interval: float = 0.
 
 
 def api_ready(address: str, port: int = 6443, timeout: float = 3.0) -> bool:
-    """Whether the API server at this very address says that it is ready (its identity is not verified: this is a probe)."""
+    """Whether the API server at this very address says that it is ready; a probe that verifies no identity."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -17,7 +17,8 @@ Stamp = list[int]
 class Download:
     """One file, or one archive to unpack into the folder ``dest``; ``checksum`` is "sha256:...".
 
-    Of an archive only ``members`` are taken, all if there are none; leading "./" and ``strip`` folders are left off names.
+    Of an archive only ``members`` are taken, all if there are none; leading "./" and ``strip`` folders are left off
+    its names.
     """
 
     url: str

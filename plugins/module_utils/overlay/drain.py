@@ -58,7 +58,9 @@ def budgets_of(pod: dict[str, Any], budgets: list[dict[str, Any]]) -> list[str]:
         status = budget.get("status", {})
         if status.get("disruptionsAllowed", 0) < 1:
             name = f"{budget['metadata']['namespace']}/{budget['metadata']['name']}"
-            found.append(f"{name} ({status.get('currentHealthy', 0)} healthy, {status.get('desiredHealthy', 0)} needed)")
+            found.append(
+                f"{name} ({status.get('currentHealthy', 0)} healthy, {status.get('desiredHealthy', 0)} needed)"
+            )
     return found
 
 
@@ -84,4 +86,7 @@ def is_our_cordon(node: dict[str, Any]) -> bool:
 
 def cordon_patch(on: bool) -> dict[str, Any]:
     """Return the merge patch that cordons a node in our name, or takes that back."""
-    return {"metadata": {"annotations": {CORDON: CORDONER if on else None}}, "spec": {"unschedulable": True if on else None}}
+    return {
+        "metadata": {"annotations": {CORDON: CORDONER if on else None}},
+        "spec": {"unschedulable": True if on else None},
+    }

@@ -46,7 +46,9 @@ def parse_members(document: dict[str, Any]) -> list[Member]:
 def find_member(members: list[Member], name: str, address: str = "") -> Member | None:
     """Return the member of a host, by its name, or by its peer address where it has never started."""
     by_name = [member for member in members if member.name == name]
-    by_peer = [member for member in members if address and any(urlsplit(peer).hostname == address for peer in member.peers)]
+    by_peer = [
+        member for member in members if address and any(urlsplit(peer).hostname == address for peer in member.peers)
+    ]
     return (by_name or by_peer or [None])[0]
 
 
@@ -56,7 +58,7 @@ def quorum(voters: int) -> int:
 
 
 def objection(members: list[Member], leaving: Member) -> str:
-    """Return why a member may not leave, or nothing: the rest must be a quorum of itself, and so must be the present."""
+    """Return why a member may not leave, or nothing: now and afterwards a majority must be healthy."""
     voters = [member for member in members if not member.learner]
     if leaving.learner:
         return ""
@@ -70,7 +72,10 @@ def objection(members: list[Member], leaving: Member) -> str:
     left = [member for member in rest if member.healthy]
     if len(left) < quorum(len(rest)):
         names = ", ".join(member.name or member.identity for member in rest if not member.healthy)
-        return f"without {leaving.name} etcd would have no quorum: {len(left)} of {len(rest)} healthy; mend or remove first: {names}"
+        return (
+            f"without {leaving.name} etcd would have no quorum: {len(left)} of {len(rest)} healthy; "
+            f"mend or remove first: {names}"
+        )
     return ""
 
 
@@ -85,7 +90,9 @@ class Etcd:
 
     def post(self, path: str, body: dict[str, Any], address: str = "") -> dict[str, Any]:
         """Send one request and return the answer. Raises EtcdError."""
-        connection = http.client.HTTPSConnection(address or self._address, 2379, context=self._context, timeout=self._timeout)
+        connection = http.client.HTTPSConnection(
+            address or self._address, 2379, context=self._context, timeout=self._timeout
+        )
         try:
             connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
             answer = connection.getresponse()
@@ -95,12 +102,17 @@ class Etcd:
         finally:
             connection.close()
         if answer.status != 200:
-            raise EtcdError(f"etcd at {address or self._address} refuses {path}: {document.get('message', answer.status)}")
+            raise EtcdError(
+                f"etcd at {address or self._address} refuses {path}: {document.get('message', answer.status)}"
+            )
         return document
 
     def members(self) -> list[Member]:
         """Return the members, each with its health: it answers and knows a leader."""
-        return [replace(member, healthy=self._is_healthy(member)) for member in parse_members(self.post("/v3/cluster/member/list", {}))]
+        return [
+            replace(member, healthy=self._is_healthy(member))
+            for member in parse_members(self.post("/v3/cluster/member/list", {}))
+        ]
 
     def _is_healthy(self, member: Member) -> bool:
         for client in member.clients:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 class Wanted:
     """One file as declared; ``content`` None means that there shall be none.
 
-    With ``line`` the file is somebody else's and only has to hold that line, after the first one that ``after`` matches.
+    With ``line`` the file is somebody else's and only has to hold that line, after the first that ``after`` matches.
     """
 
     path: str
@@ -52,7 +52,11 @@ def with_line(wanted: Wanted, found: Found) -> Wanted:
         return wanted
     lines = (found.content or "").splitlines()
     if wanted.line not in lines:
-        place = next((number for number, line in enumerate(lines, 1) if re.search(wanted.after, line)), 0) if wanted.after else 0
+        place = (
+            next((number for number, line in enumerate(lines, 1) if re.search(wanted.after, line)), 0)
+            if wanted.after
+            else 0
+        )
         lines.insert(place, wanted.line)
         return replace(wanted, content="\n".join(lines) + "\n")
     return replace(wanted, content=found.content)
@@ -102,9 +106,16 @@ def difference(step: Step) -> dict[str, str]:
 
 
 def idle(services: list[str], states: dict[str, tuple[str, str]]) -> list[str]:
-    """Return the services that are not both enabled and running; ``states`` gives (UnitFileState, ActiveState) by name."""
+    """Return the services that are not both enabled and running.
+
+    ``states`` gives (UnitFileState, ActiveState) by name.
+    """
     running = ("active", "activating", "reloading")
-    return [name for name in services if states[name][0] not in ("enabled", "static", "generated") or states[name][1] not in running]
+    return [
+        name
+        for name in services
+        if states[name][0] not in ("enabled", "static", "generated") or states[name][1] not in running
+    ]
 
 
 def to_apply(wanted: list[Wanted], changed: list[str], pending: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import os
 import socket
@@ -15,11 +16,18 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client im
     api_ready,
     read_text,
 )
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.static_pods import (
+    CONFIGURATION,
+    MANIFESTS,
+    PHASES,
+    annotation,
+)
 
 MARKER = "/var/lib/ai-infn/kubeadm-unfinished"
 """Exists while `kubeadm init` or `kubeadm join` runs, and afterwards if it did not end well."""
+LOCK = "/run/ai-infn-kubeadm/lock"
+"""Held while a kubeadm of ours runs, by itself even when its Ansible died."""
 KUBELET_KUBECONFIG = "/etc/kubernetes/kubelet.conf"
-MANIFESTS = "/etc/kubernetes/manifests"
 ETCD_DATA = "/var/lib/etcd/member"
 
 DPKG_STATUS = "/var/lib/dpkg/status"
@@ -58,10 +66,22 @@ def classify(seen: Observation) -> str:
     return LEFTOVER if seen.manifests or seen.etcd_data else CLEAN
 
 
+def kubeadm_runs() -> bool:
+    """Whether a kubeadm of ours runs now."""
+    try:
+        with open(LOCK, encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 def own_address() -> str:
     """Return the address that this host uses towards its default route; no packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("203.0.113.1", 9))  # TEST-NET-3: an address that is nobody's
+        probe.connect(("198.18.0.1", 9))  # RFC 2544: an address that is nobody's
         return probe.getsockname()[0]
 
 
@@ -92,11 +112,20 @@ def observe(name: str, address: str, port: int) -> Observation:
     )
 
 
-def parse_packages(status: str) -> dict[str, list[dict[str, str]]]:
-    """Return the installed packages of dpkg's status file as {name: [{"version": ...}]}."""
-    packages: dict[str, list[dict[str, str]]] = {}
+def installed(status: str) -> list[str]:
+    """Return the names of the installed packages of dpkg's status file."""
+    names = []
     for entry in status.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in entry.splitlines() if line.startswith(("Package: ", "Status: ", "Version: ")))
-        if fields.get("Status", "").endswith(" ok installed"):
-            packages.setdefault(fields["Package"], []).append({"version": fields.get("Version", "")})
-    return packages
+        lines = entry.splitlines()
+        if any(line.startswith("Status: ") and line.endswith(" ok installed") for line in lines):
+            names.append(lines[0].removeprefix("Package: "))
+    return names
+
+
+def configuration() -> str:
+    """Return the fingerprint that all static pods made by kubeadm carry; empty where they differ or have none."""
+    found = set()
+    for name in PHASES:
+        path = f"{MANIFESTS}/{name}.yaml"
+        found.add(annotation(read_text(path), CONFIGURATION) if os.path.exists(path) else "")
+    return found.pop() if len(found) == 1 else ""

@@ -38,7 +38,11 @@ def decide(action: str, control_plane: bool, seen: Observation, reset_allowed: b
     """
     state = classify(seen)
     if action == "reset":
-        return Decision(NOTHING, "nothing of Kubernetes is here") if state == CLEAN else Decision(RESET, f"the host is {state}")
+        return (
+            Decision(NOTHING, "nothing of Kubernetes is here")
+            if state == CLEAN
+            else Decision(RESET, f"the host is {state}")
+        )
     if state == CLEAN:
         return Decision(RUN, "the host is clean")
     if state == MEMBER:
@@ -60,7 +64,10 @@ def _resume(action: str, control_plane: bool, seen: Observation) -> Decision:
 def _leftover(action: str, control_plane: bool, seen: Observation, state: str) -> Decision:
     if action == "join" and not control_plane and not seen.etcd_data and not seen.control_plane:
         return Decision(RESET_AND_RUN, f"the host is {state}")
-    words = {STALE: "it was a member of a cluster that does not know it", LEFTOVER: "it holds parts of a cluster that does not run"}
+    words = {
+        STALE: "it was a member of a cluster that does not know it",
+        LEFTOVER: "it holds parts of a cluster that does not run",
+    }
     return Decision(REFUSE, f"{words[state]}, {'with' if seen.etcd_data else 'without'} data of etcd")
 
 

@@ -38,7 +38,9 @@ def patch(node: dict[str, Any], labels: dict[str, str], taints: list[Taint]) -> 
     What an earlier run of ours set and is declared no more is removed; everything else on the Node stays.
     """
     found_labels = node["metadata"].get("labels", {})
-    found_taints = [{key: value for key, value in taint.items() if key != "timeAdded"} for taint in node["spec"].get("taints", [])]
+    found_taints = [
+        {key: value for key, value in taint.items() if key != "timeAdded"} for taint in node["spec"].get("taints", [])
+    ]
     wanted = {key: str(value) for key, value in labels.items()}
     changes: dict[str, Any] = {key: value for key, value in wanted.items() if found_labels.get(key) != value}
     changes.update({key: None for key in managed(node, MANAGED_LABELS) if key not in wanted and key in found_labels})

@@ -24,7 +24,9 @@ def node_checks(nodes: list[dict[str, Any]], declared: list[str], version: str) 
     reasons = unready(nodes, declared, version)
     checks = [check("node is ready", name, reasons.get(name, ""), f"v{version.lstrip('v')}") for name in declared]
     others = sorted({node["metadata"]["name"] for node in nodes} - set(declared))
-    problem = f"not in the inventory: {', '.join(others)}; remove them with remove_node.yml or declare them" if others else ""
+    problem = (
+        f"not in the inventory: {', '.join(others)}; remove them with remove_node.yml or declare them" if others else ""
+    )
     return [*checks, check("nodes are declared", SITE, problem, f"{len(declared)} nodes")]
 
 
@@ -47,7 +49,9 @@ def pod_problem(pod: dict[str, Any]) -> str:
 
 def pod_checks(pods: list[dict[str, Any]], namespaces: list[str]) -> list[Check]:
     """All pods of the system's namespaces run; pods that are being deleted do not count."""
-    system = [pod for pod in pods if pod["metadata"]["namespace"] in namespaces and "deletionTimestamp" not in pod["metadata"]]
+    system = [
+        pod for pod in pods if pod["metadata"]["namespace"] in namespaces and "deletionTimestamp" not in pod["metadata"]
+    ]
     found = {f"{pod['metadata']['namespace']}/{pod['metadata']['name']}": pod_problem(pod) for pod in system}
     problems = [f"{name} {problem}" for name, problem in sorted(found.items()) if problem]
     return [check("system pods run", SITE, "; ".join(problems), f"{len(system)} pods")]
@@ -55,16 +59,20 @@ def pod_checks(pods: list[dict[str, Any]], namespaces: list[str]) -> list[Check]
 
 def etcd_checks(members: list[Member], control_planes: list[str]) -> list[Check]:
     """Every control plane is a healthy voting member of etcd, and nobody else is."""
-    problems = [f"{member.name or 'a member that never started'} is not healthy" for member in members if not member.healthy]
+    problems = [
+        f"{member.name or 'a member that never started'} is not healthy" for member in members if not member.healthy
+    ]
     problems += [f"{member.name} is still a learner" for member in members if member.learner]
     names = {member.name for member in members}
     problems += [f"{name} is not a member" for name in control_planes if name not in names]
-    problems += [f"{name} is a member and no declared control plane" for name in sorted(names - set(control_planes)) if name]
+    problems += [
+        f"{name} is a member and no declared control plane" for name in sorted(names - set(control_planes)) if name
+    ]
     return [check("etcd is healthy", SITE, "; ".join(problems), f"{len(members)} members")]
 
 
 def request_checks(requests: list[dict[str, Any]]) -> list[Check]:
-    """No certificate request waits or was refused for want of an approver: only the kubelets' serving certificates count."""
+    """The latest request of every kubelet for a serving certificate has been granted."""
     serving = [item for item in requests if item["spec"]["signerName"] == "kubernetes.io/kubelet-serving"]
     latest: dict[str, dict[str, Any]] = {}
     for item in sorted(serving, key=lambda item: item["metadata"]["creationTimestamp"]):

@@ -22,7 +22,10 @@ def look() -> dict[str, object]:
     names = [True, f"{NAME} is {address}, {1000 * (time.monotonic() - begin):.0f} ms"]
     try:
         context = ssl.create_default_context(cafile=AUTHORITY)
-        with socket.create_connection((address, 443), timeout=3) as plain, context.wrap_socket(plain, server_hostname=NAME) as secure:
+        with (
+            socket.create_connection((address, 443), timeout=3) as plain,
+            context.wrap_socket(plain, server_hostname=NAME) as secure,
+        ):
             secure.sendall(f"GET /livez HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode())
             line = secure.recv(64).split(b"\r\n")[0].decode()
     except OSError as error:

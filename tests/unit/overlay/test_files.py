@@ -1,0 +1,65 @@
+"""Which files must be written, and which commands must run, so that a component is as declared."""
+
+from __future__ import annotations
+
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import (
+    Found,
+    Wanted,
+    difference,
+    idle,
+    plan,
+    to_apply,
+)
+
+RIGHT = Found("a\n", 0o644, "root", "root")
+
+
+def test_a_file_that_is_right_is_left_alone() -> None:
+    assert plan([Wanted("/f", "a\n")], {"/f": RIGHT}) == []
+
+
+def test_a_file_with_other_content_is_rewritten() -> None:
+    (step,) = plan([Wanted("/f", "b\n")], {"/f": RIGHT})
+    assert step.rewrite
+    assert difference(step)["after"] == "b\n"
+
+
+def test_a_file_with_another_mode_is_not_rewritten() -> None:
+    (step,) = plan([Wanted("/f", "a\n", mode=0o600)], {"/f": RIGHT})
+    assert not step.rewrite
+    assert "0600" in difference(step)["after"]
+
+
+def test_an_empty_owner_is_anybody() -> None:
+    found = Found("a\n", 0o644, "somebody", "else")
+    assert plan([Wanted("/f", "a\n", owner="", group="")], {"/f": found}) == []
+
+
+def test_a_file_without_content_is_removed_once() -> None:
+    assert len(plan([Wanted("/f")], {"/f": RIGHT})) == 1
+    assert plan([Wanted("/f")], {"/f": Found()}) == []
+
+
+def test_a_line_is_put_after_the_line_that_matches() -> None:
+    found = Found("version = 2\n\n[plugins]\n", 0o644, "root", "root")
+    (step,) = plan([Wanted("/f", line="imports = []", after="^version")], {"/f": found})
+    assert step.wanted.content == "version = 2\nimports = []\n\n[plugins]\n"
+
+
+def test_a_file_that_holds_the_line_is_left_alone_whatever_else_it_holds() -> None:
+    found = Found("version = 2\nimports = []\nforeign = true", 0o644, "root", "root")
+    assert plan([Wanted("/f", line="imports = []", after="^version")], {"/f": found}) == []
+
+
+def test_equal_commands_run_once_and_in_order() -> None:
+    files = [Wanted("/a", "", apply="one"), Wanted("/b", "", apply="two"), Wanted("/c", "", apply="one")]
+    assert to_apply(files, ["/c", "/b", "/a"], []) == ["one", "two"]
+
+
+def test_a_command_that_an_interruption_prevented_runs_later() -> None:
+    assert to_apply([Wanted("/a", "", apply="one")], [], ["/a"]) == ["one"]
+
+
+def test_a_service_that_is_disabled_or_stopped_is_started() -> None:
+    states = {"a": ("enabled", "active"), "b": ("disabled", "active"), "c": ("enabled", "failed")}
+    assert idle(["a", "b", "c"], states) == ["b", "c"]
