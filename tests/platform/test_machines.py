@@ -103,10 +103,12 @@ class Project:
     def run(self, name: str, command: str, address: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command on a server."""
         options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=3"]
+        # A way that is cut in the middle of a login must not hold the test up.
+        options += ["ServerAliveInterval=2", "ServerAliveCountMax=3"]
         words = [word for option in options for word in ("-o", option)]
         target = f"debian@{address or self.addresses[name]}"
         full = ["ssh", "-i", str(self.key), *words, target, command]
-        return subprocess.run(full, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(["timeout", "30", *full], capture_output=True, text=True, check=False)
 
     def says(self, name: str, command: str) -> str:
         """What a command on a server printed."""
