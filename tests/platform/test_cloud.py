@@ -63,7 +63,7 @@ def test_check_mode_on_an_empty_project_shows_every_object_and_makes_none(empty:
     wanted += ["security group rule trial-host", "volume trial-1-data"]
     wanted += [f"{thing} {host}" for thing in ("port", "server") for host in WORKERS]
     assert [thing for thing in wanted if thing not in shown] == []
-    said = " ".join(str(result["res"].get("msg")) for result in run.results("runner_on_ok"))
+    said = " ".join(str(result["res"].get("msg")) for result in run.results("runner_item_on_ok"))
     for host in WORKERS:
         assert f"{host}, known only once it exists: port address, server address" in said
     assert empty.servers() == {} and empty.network_names() == []
