@@ -171,6 +171,11 @@ def reset(lock, timeout: float) -> None:
         os.unlink(MARKER)
 
 
+def keep_pods_out() -> None:
+    """Lay the network policies' base again, which the reset took away, before the host gets pods."""
+    subprocess.run(["systemctl", "try-restart", "network-policy-base.service"], capture_output=True, check=False)
+
+
 def begin(params, lock) -> None:
     """Run kubeadm init or join between the mark and its removal."""
     os.makedirs(os.path.dirname(MARKER), exist_ok=True)
@@ -208,6 +213,8 @@ def carry_out(params, lock, check_mode: bool):
         return decision
     if decision.step in (RESET, RESET_AND_RUN):
         reset(lock, params["timeout"])
+        if params["action"] != "reset":
+            keep_pods_out()
     if decision.step in (RUN, RESET_AND_RUN):
         begin(params, lock)
     if decision.step == FINISH:
