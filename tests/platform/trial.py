@@ -18,6 +18,11 @@ from tests.platform.site import INVENTORY, Lab, Run
 CLOUD = "cnaf"
 SITE = "trial"
 MARK = f"ai_infn_site={SITE}"
+WORKERS: dict[str, dict[str, Any]] = {
+    "trial-1": {"openstack_server_volumes": [{"name": "data", "size": 1}], "openstack_server_group": "workers"},
+    "trial-2": {"openstack_server_group": "workers"},
+}
+MODULE = "Bring the project to its declared state"
 
 
 class Trial:
@@ -152,3 +157,9 @@ class Trial:
         for group in compute.server_groups():
             compute.delete_server_group(group)
         compute.delete_keypair(SITE)  # of all that belong to the user, who has other projects too
+
+
+def diff_of(result: dict[str, dict[str, list[dict[str, str]]]]) -> list[dict[str, str]]:
+    """Return the entries of a result that show an object of the cloud."""
+    found = result["res"].get("diff") or []
+    return [entry for entry in found if "before_header" in entry] if isinstance(found, list) else []
