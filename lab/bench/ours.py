@@ -27,7 +27,7 @@ ALLOWED_ON_OLD_HOSTS = (
     "Have the approver in the cluster, and declare the nodes",
     "Configure and verify",
 )
-"""Tasks that may run on hosts that were there before, when a worker is added: what the cluster must be told or asked."""
+"""Tasks that may run on hosts that were there before, when a worker is added: what the cluster is told or asked."""
 SITE_FILE = "zz-bench.yml"
 
 

@@ -108,13 +108,13 @@ class Stages:
             self._side.add(self._hosts, [new])
         say(f"{self._side.name}: {boot:.1f} s of these to boot")
         self._prove()
+        beyond: list[str] = []
         if isinstance(self._side, Ours):
-            run = self._side.last
-            beyond = run.tasks_beyond(old, ALLOWED_ON_OLD_HOSTS)
-            self.values[f"round_trips_{existing}"] = sum(run.round_trips.values())
-            self.values[f"old_host_tasks_{existing}"] = len(beyond)
-            for one in beyond[:20]:
-                say(f"on a host that was there before: {one}")
+            beyond = self._side.last.tasks_beyond(old, ALLOWED_ON_OLD_HOSTS)
+            self.values[f"round_trips_{existing}"] = sum(self._side.last.round_trips.values())
+        self.values[f"add_worker_{existing}_old_host_tasks"] = len(beyond)
+        for one in beyond[:20]:
+            say(f"on a host that was there before: {one}")
 
     def grow(self) -> None:
         """Add workers at once, untimed, until there are as many hosts as the next stage needs."""
@@ -134,10 +134,12 @@ class Stages:
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
-        started = time.monotonic()
+        used, started = guests.processor_seconds(self._hosts), time.monotonic()
         yield
         self.values[name] = time.monotonic() - started
-        say(f"{self._side.name}: {name} {self.values[name]:.1f} s")
+        self.values[f"{name}_processors"] = guests.processor_seconds(self._hosts) - used
+        spent = self.values[f"{name}_processors"]
+        say(f"{self._side.name}: {name} {self.values[name]:.1f} s, {spent:.1f} s of processors")
         if isinstance(self._side, Ours):
             slowest = [f"{task} {seconds:.1f}" for seconds, task in self._side.last.slowest(5)]
             say(f"{self._side.name}: slowest tasks: {'; '.join(slowest)}")
