@@ -70,7 +70,7 @@ class Containerd:
 
     def __init__(self, module: AnsibleModule) -> None:
         self._module = module
-        self._ctr = ["ctr", "--namespace", module.params["namespace"], "images"]
+        self._ctr = ["ctr", "--connect-timeout", "3s", "--namespace", module.params["namespace"], "images"]
 
     def present(self) -> dict[str, str]:
         """Return {reference: digest}; nothing in check mode on a host that has no containerd yet."""
