@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,13 +46,15 @@ class Run:
         return [one for one in self.remote_tasks(hosts) if task_name(one.partition(": ")[2]) not in names]
 
     def slowest(self, number: int = 15) -> list[tuple[float, str]]:
-        """(seconds, task) of the tasks that took longest by the clock, summed over equal names."""
-        times: Counter[str] = Counter()
-        starts = [event for event in self.events if event["event"] == "start"]
-        for event, following in zip(starts, [*starts[1:], *self.events[-1:]], strict=False):
-            if following:
-                times[str(event["task"])] += following["time"] - event["time"]
-        return [(round(seconds, 2), name) for name, seconds in times.most_common(number)]
+        """(seconds, ``host: task``) of the tasks after which a host's next result was longest in coming."""
+        times: list[tuple[float, str]] = []
+        before: dict[str, float] = {}
+        for event in self.events:
+            if event["event"] != "start":
+                host, began = event["host"], before.get(event["host"], self.events[0]["time"])
+                times.append((round(event["time"] - began, 2), f"{host}: {task_name(event['task'])}"))
+                before[host] = event["time"]
+        return sorted(times, reverse=True)[:number]
 
 
 def task_name(full: str) -> str:
@@ -75,9 +77,3 @@ for word; do
 done
 exec {program} "$@"
 """
-
-
-def compared(few: Run, many: Run, old: Sequence[str]) -> list[str]:
-    """Which tasks ran more often on the hosts that both runs found there."""
-    counts = [Counter(task_name(one.partition(": ")[2]) for one in run.remote_tasks(old)) for run in (few, many)]
-    return [f"{name}: {counts[0][name]} and {times}" for name, times in counts[1].items() if times != counts[0][name]]

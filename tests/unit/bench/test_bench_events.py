@@ -40,10 +40,11 @@ def test_changes_are_named_with_their_host() -> None:
     assert RUN.changed() == ["new: role : Join"]
 
 
-def test_the_slowest_tasks_are_measured_from_start_to_start() -> None:
-    starts = [{"event": "start", "time": when, "task": name} for when, name in ((0.0, "a"), (2.0, "b"), (2.5, "a"))]
-    run = events.Run((*starts, event("a", "host") | {"time": 4.0}), {})
-    assert run.slowest() == [(3.5, "a"), (0.5, "b")]
+def test_a_task_lasts_from_its_hosts_result_before_to_its_own() -> None:
+    times = [(1.0, "a", "one"), (1.5, "b", "one"), (4.0, "a", "two"), (4.5, "b", "two")]
+    results = [event(f"role : {task}", host) | {"time": when} for when, host, task in times]
+    run = events.Run(({"event": "start", "time": 0.0, "task": "one"}, *results), {})
+    assert run.slowest(3) == [(3.0, "b: two"), (3.0, "a: two"), (1.5, "b: one")]
 
 
 def test_the_wrapper_notes_the_host_of_each_round_trip_and_passes_all_words_on(tmp_path: Path) -> None:
