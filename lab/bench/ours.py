@@ -22,7 +22,7 @@ LAB_VARIABLES = settings.REPOSITORY / "inventories" / "lab" / "group_vars"
 PLAYBOOK = "playbooks/overlay.yml"
 ALLOWED_ON_OLD_HOSTS = (
     "See how far the control planes outside of this run are",
-    "Make a token",
+    "Make a token for the hosts that join now",
     "Remove the token",
     "Have the approver in the cluster, and declare the nodes",
     "Configure and verify",

@@ -9,7 +9,8 @@ from typing import Any
 
 from lab.bench import events
 from lab.bench.guests import fleet, link_images
-from lab.bench.ours import inventory
+from lab.bench.ours import ALLOWED_ON_OLD_HOSTS, inventory
+from lab.settings import REPOSITORY
 
 
 def event(task: str, host: str, action: str = "ansible.builtin.command", **more: Any) -> dict[str, Any]:
@@ -34,6 +35,11 @@ def test_tasks_on_old_hosts_count_also_when_they_are_delegated_there() -> None:
 
 def test_allowed_tasks_are_not_beyond_the_allow_list() -> None:
     assert RUN.tasks_beyond(["old"], ["Look"]) == ["old: role : Make a token"]
+
+
+def test_every_allowed_task_is_one_of_a_role() -> None:
+    tasks = "\n".join(path.read_text(encoding="utf-8") for path in REPOSITORY.glob("roles/*/tasks/*.yml"))
+    assert [name for name in ALLOWED_ON_OLD_HOSTS if f"name: {name}\n" not in tasks] == []
 
 
 def test_changes_are_named_with_their_host() -> None:
