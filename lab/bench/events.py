@@ -45,6 +45,12 @@ class Run:
         names = set(allowed)
         return [one for one in self.remote_tasks(hosts) if task_name(one.partition(": ")[2]) not in names]
 
+    def unexplained(self, hosts: Mapping[str, str]) -> list[str]:
+        """Those of ``hosts`` {name: address} that commands were sent to though no task is known to have run there."""
+        return [
+            name for name, address in hosts.items() if self.round_trips.get(address) and not self.remote_tasks([name])
+        ]
+
     def slowest(self, number: int = 15) -> list[tuple[float, str]]:
         """(seconds, ``host: task``) of the tasks after which a host's next result was longest in coming."""
         times: list[tuple[float, str]] = []

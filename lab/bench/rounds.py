@@ -100,7 +100,7 @@ class Stages:
 
     def add_one(self, existing: int) -> None:
         """Boot one more guest and add it as a worker."""
-        old = [host.name for host in self._hosts]
+        old = {host.name: host.address for host in self._hosts}
         new = guests.worker(existing)
         self._hosts.append(new)
         with self._timed(f"add_worker_{existing}"):
@@ -110,6 +110,11 @@ class Stages:
         self._prove()
         beyond: list[str] = []
         if isinstance(self._side, Ours):
+            unexplained = self._side.last.unexplained(old)
+            if unexplained:
+                raise BenchError(
+                    f"commands were sent to {', '.join(unexplained)}, but no task is known to have run there"
+                )
             beyond = self._side.last.tasks_beyond(old, ALLOWED_ON_OLD_HOSTS)
             self.values[f"round_trips_{existing}"] = sum(self._side.last.round_trips.values())
         self.values[f"add_worker_{existing}_old_host_tasks"] = len(beyond)

@@ -37,6 +37,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
+        self._items: dict[tuple[str, str], set[str]] = {}
         self._file = Path(os.environ["BENCH_EVENTS"]).open("a", encoding="utf-8")  # noqa: SIM115
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
@@ -59,19 +60,35 @@ class CallbackModule(CallbackBase):
         """Note a host that could not be reached."""
         self._result("unreachable", result)
 
+    def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
+        """Remember where an item of a loop ran."""
+        self._items.setdefault((result.host.get_name(), result.task._uuid), set()).add(self._place(result))
+
+    def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
+        """Remember where an item of a loop failed."""
+        self.v2_runner_item_on_ok(result)
+
     def _result(self, outcome: str, result: CallbackTaskResult) -> None:
-        answers = [result.result, *(one for one in result.result.get("results", []) if isinstance(one, dict))]
-        delegated = {one.get("_ansible_delegated_vars", {}).get("ansible_delegated_host") for one in answers} - {None}
         self._write(
             {
                 "event": outcome,
                 "task": result.task.get_name(),
                 "action": str(result.task.resolved_action or result.task.action),
                 "host": result.host.get_name(),
-                "on": sorted(delegated) or [result.host.get_name()],
+                "on": self._places(result),
                 "changed": bool(result.result.get("changed")),
             }
         )
+
+    def _places(self, result: CallbackTaskResult) -> list[str]:
+        """The names of the hosts that the task really ran on; a loop's items may go to different ones."""
+        items = self._items.pop((result.host.get_name(), result.task._uuid), set())
+        return sorted(items) or [self._place(result)]
+
+    @staticmethod
+    def _place(result: CallbackTaskResult) -> str:
+        # Once templated; where it is not, nothing was sent anywhere.
+        return str(result.task_fields.get("delegate_to") or result.task.delegate_to or result.host.get_name())
 
     def _write(self, line: dict[str, Any]) -> None:
         self._file.write(json.dumps({"time": round(time.time(), 3), **line}) + "\n")

@@ -37,6 +37,11 @@ def test_allowed_tasks_are_not_beyond_the_allow_list() -> None:
     assert RUN.tasks_beyond(["old"], ["Look"]) == ["old: role : Make a token"]
 
 
+def test_commands_to_a_host_without_a_task_there_are_noticed() -> None:
+    run = events.Run(RUN.events, {"192.0.2.1": 2, "192.0.2.2": 1})
+    assert run.unexplained({"old": "192.0.2.1", "other": "192.0.2.2", "quiet": "192.0.2.3"}) == ["other"]
+
+
 def test_every_allowed_task_is_one_of_a_role() -> None:
     tasks = "\n".join(path.read_text(encoding="utf-8") for path in REPOSITORY.glob("roles/*/tasks/*.yml"))
     assert [name for name in ALLOWED_ON_OLD_HOSTS if f"name: {name}\n" not in tasks] == []
