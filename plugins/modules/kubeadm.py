@@ -82,6 +82,10 @@ reason:
   description: Why.
   returned: success
   type: str
+state:
+  description: State of the host afterwards, as M(ai_infn.platform.kubernetes_host_info) calls it.
+  returned: success
+  type: str
 """
 
 import contextlib
@@ -245,7 +249,7 @@ def main() -> None:
     except (KubeadmError, OSError) as error:
         module.fail_json(msg=str(error))
     else:
-        module.exit_json(changed=decision.changes, step=decision.step, reason=decision.reason)
+        module.exit_json(changed=decision.changes, step=decision.step, reason=decision.reason, state=decision.state)
 
 
 if __name__ == "__main__":

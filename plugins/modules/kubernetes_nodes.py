@@ -76,6 +76,7 @@ nodes:
 
 import json
 import os
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import ApiError, Kubernetes, wait_for
@@ -91,7 +92,8 @@ def set_metadata(client: Kubernetes, params, check_mode: bool) -> list[dict]:
     diffs = []
     for wanted in params["nodes"]:
         path = f"/api/v1/nodes/{wanted['name']}"
-        node = client.find(path)
+        # A kubelet that has just joined registers its Node a moment later.
+        node = wait_for(partial(client.find, path), 0 if check_mode else params["wait"], 0.3)
         if node is None:
             if check_mode:
                 continue

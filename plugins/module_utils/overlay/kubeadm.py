@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import (
     CLEAN,
@@ -24,6 +24,12 @@ class Decision:
 
     step: str
     reason: str
+    before: str = CLEAN
+
+    @property
+    def state(self) -> str:
+        """The state of the host when the step is done."""
+        return {RESET: CLEAN, RUN: MEMBER, RESET_AND_RUN: MEMBER, FINISH: MEMBER}.get(self.step, self.before)
 
     @property
     def changes(self) -> bool:
@@ -32,6 +38,11 @@ class Decision:
 
 
 def decide(action: str, control_plane: bool, seen: Observation, reset_allowed: bool = False) -> Decision:
+    """Return what `action` means on a host in the observed state; see ``_decide``."""
+    return replace(_decide(action, control_plane, seen, reset_allowed), before=classify(seen))
+
+
+def _decide(action: str, control_plane: bool, seen: Observation, reset_allowed: bool) -> Decision:
     """Return what `action` (init, join or reset) means on a host in the observed state.
 
     Data of etcd is destroyed only where kubeadm began here and never ended, or where ``reset_allowed`` says so.
@@ -74,7 +85,7 @@ def _leftover(action: str, control_plane: bool, seen: Observation, state: str) -
 def repair_of(decision: Decision) -> Decision:
     """Return the part of a decision that repairs what an interrupted run left, and begins nothing new."""
     steps = {RESET_AND_RUN: RESET, RUN: NOTHING}
-    return Decision(steps.get(decision.step, decision.step), decision.reason)
+    return replace(decision, step=steps.get(decision.step, decision.step))
 
 
 def leftovers(pod_networks: bool = True) -> list[list[str]]:

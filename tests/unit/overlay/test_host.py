@@ -90,3 +90,15 @@ def test_only_packages_that_are_installed_count() -> None:
         "Package: runc\nStatus: deinstall ok config-files\nVersion: 1.1\n"
     )
     assert installed(status) == ["haproxy"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "state"),
+    [
+        (WORKER, "member"),
+        (HALF_JOINED, "clean"),
+        (Observation(unfinished="join", kubelet_kubeconfig=True, node="present"), "member"),
+    ],
+)
+def test_a_repair_says_how_far_the_host_is_afterwards(seen: Observation, state: str) -> None:
+    assert repair_of(decide("join", False, seen)).state == state
