@@ -13,8 +13,8 @@ REACHABLE = ("site", "reachable")
 def report(site: str, hosts: Iterable[str], checks: Iterable[Mapping[str, Any]], time: str) -> dict[str, Any]:
     """Return the status document ``{site, time, ok, failures, checks}``.
 
-    A declared host without the check C(reachable) did not answer, which is a failure of its own. ``failures`` are sentences
-    ``host: layer check: detail``. Raises ValueError for a check that lacks a field.
+    A declared host without the check ``reachable`` did not answer, which is a failure of its own. ``failures`` are
+    sentences ``host: layer check: detail``. Raises ValueError for a check that lacks a field.
     """
     given = [dict(check) for check in checks]
     for check in given:

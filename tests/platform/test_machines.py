@@ -274,6 +274,8 @@ def attach(project: Project, name: str, volume: Any) -> None:
 
 
 def detach(project: Project, name: str, volume: Any) -> None:
-    """Detach it again."""
-    project.cloud.compute.delete_volume_attachment(project.server(name), volume.id)
+    """Detach it again: cinder says so first, and nova forgets it a moment later."""
+    server = project.server(name)
+    project.cloud.compute.delete_volume_attachment(server, volume.id)
     assert within(60, lambda: project.cloud.block_storage.get_volume(volume.id).status == "available")
+    assert within(60, lambda: not list(project.cloud.compute.volume_attachments(server)))
