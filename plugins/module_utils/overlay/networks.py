@@ -44,8 +44,8 @@ def network_problems(ranges: dict[str, str], addresses: dict[str, str] | None = 
     ``ranges`` are by option name; those of the overlay begin with "kubernetes_". ``addresses`` are the hosts' by name.
     """
     parsed = {name: _network(name, text) for name, text in ranges.items() if text}
-    problems = [problem for _, problem in parsed.values() if problem]
-    networks = {name: network for name, (network, _) in parsed.items() if network is not None}
+    problems = [problem for dummy, problem in parsed.values() if problem]
+    networks = {name: network for name, (network, dummy) in parsed.items() if network is not None}
     for (first, one), (second, other) in combinations(sorted(networks.items()), 2):
         if one.version == other.version and one.overlaps(other):
             problems.append(
