@@ -79,6 +79,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client im
     wait_for,
 )
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.static_pods import (
+    ALONE,
     CERTIFICATES,
     CONFIGURATION,
     KEYS,
@@ -136,6 +137,9 @@ class ControlPlane:
         names = outdated(self.manifests(), CONFIGURATION, wanted)
         for name in [] if self._module.check_mode else names:
             self.kubeadm("init", "phase", "control-plane", PHASES[name])
+            if name in ALONE:
+                self.await_pod(name, CONFIGURATION, wanted[name])
+        for name in [] if self._module.check_mode else names:
             self.await_pod(name, CONFIGURATION, wanted[name])
         return names
 
@@ -162,6 +166,9 @@ class ControlPlane:
             with open(draft, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
                 stream.write(annotate(manifests[name], CERTIFICATES, wanted[name]))
             os.replace(draft, f"{MANIFESTS}/{name}.yaml")
+            if name in ALONE:
+                self.await_pod(name, CERTIFICATES, wanted[name])
+        for name in names:
             self.await_pod(name, CERTIFICATES, wanted[name])
         return names
 

@@ -64,7 +64,8 @@ def test_the_audit_log_names_a_change_and_never_the_content_of_a_secret(lab: Lab
     lab.kubectl("create", "secret", "generic", "audited", "--from-literal=word=never-in-a-log")
     lab.kubectl("delete", "secret", "audited")
     log = lab.ssh(CONTROL_PLANE)
-    eventually(lambda: log.run('grep -c \'"name":"audited"\' /var/log/kubernetes/audit/audit.log').rc == 0)
+    named = 'grep -q \'"name":"audited"\' /var/log/kubernetes/audit/audit.log'
+    eventually(lambda: bool(log.run(named).rc == 0), 20, "the audit log names the secret")
     assert log.run("grep -rc never-in-a-log /var/log/kubernetes/audit/audit.log").rc != 0
 
 
