@@ -40,6 +40,13 @@ SITE: dict[str, Any] = {
     "openstack_network_cidr": "10.64.30.0/24",
 }
 
+ADDRESSES = {
+    "plugin": "ai_infn.platform.openstack_servers",
+    "site": SITE["site_name"],
+    "cloud": SITE["openstack_cloud"],
+    "clouds_file": SITE["openstack_clouds_file"],
+}
+
 PHASES = {
     "server creation": r"TASK \[.*Bring the project to its declared state",
     "install": r"TASK \[.*Install the binaries of Kubernetes",
@@ -62,6 +69,7 @@ def trio(raised: Lab) -> Iterator[Path]:
         (inventory / "hosts.yml").write_text(yaml.safe_dump(HOSTS), encoding="utf-8")
         settings = inventory / "group_vars" / "all" / "zz_trio.yml"
         settings.write_text(yaml.safe_dump(SITE), encoding="utf-8")
+        (inventory / "openstack.yml").write_text(yaml.safe_dump(ADDRESSES), encoding="utf-8")
         yield inventory
         for host in (WORKER, *CONTROL_PLANES):
             delete_server(raised, host)
