@@ -136,14 +136,16 @@ class Lab:
 
     def ssh(self, host: str, inventory: Path = INVENTORY) -> Any:
         """Return the testinfra host; commands run as root."""
-        config = SITE_STATE / "ssh_config"
+        variables = self.hostvars(inventory)[host]
+        state = Path(variables["site_state_dir"])
+        config = state / "ssh_config"
         config.write_text(
-            f"Host *\n  User debian\n  IdentityFile {SITE_STATE / 'id_ed25519'}\n"
-            f"  UserKnownHostsFile {SITE_STATE / 'known_hosts'}\n"
+            f"Host *\n  User debian\n  IdentityFile {state / 'id_ed25519'}\n"
+            f"  UserKnownHostsFile {state / 'known_hosts'}\n"
             "  StrictHostKeyChecking accept-new\n  ConnectTimeout 10\n",
             encoding="utf-8",
         )
-        return testinfra.get_host(f"ssh://{self.address(host, inventory)}", ssh_config=str(config), sudo=True)
+        return testinfra.get_host(f"ssh://{variables['ansible_host']}", ssh_config=str(config), sudo=True)
 
     def kubectl(self, *arguments: str, stdin: str | None = None, on: str = "control-1") -> str:
         """Run kubectl as the cluster's administrator on a control plane and return what it printed."""

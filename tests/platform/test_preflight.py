@@ -27,7 +27,7 @@ def planes(*names: str) -> dict[str, Any]:
         ({"kubernetes_version": "1.35.9"}, ("1.35.9", "1.37.2")),
         ({"artifact_mirror": "http://198.51.100.1:9"}, ("http://198.51.100.1:9", "artifact_mirror")),
         ({"artifact_digests": "/nowhere/digests.yml"}, ("/nowhere/digests.yml",)),
-        ({"artifact_digests": "upstream"}, ("make lock-upstream",)),
+        ({"artifact_digests": ""}, ("make lock-upstream",)),
     ],
 )
 def test_options_that_cannot_hold_stop_everything(lab: Lab, variables: dict[str, str], words: tuple[str, ...]) -> None:
@@ -67,7 +67,7 @@ def test_an_even_number_of_control_planes_and_a_host_in_no_group_are_reported_to
     with lab.inventory_copy(planes("control-2") | {"ungrouped": {"hosts": {"stray-1": None}}}) as inventory:
         run = lab.playbook("site", inventory=inventory)
     assert run.rc != 0 and run.changed == []
-    assert "stray-1" in run.failures and "2 control planes" in run.failures
+    assert "stray-1" in run.failures and "needed 1, 3 or 5" in run.failures
 
 
 def test_a_system_that_is_not_supported_stops_the_host_before_its_first_change(lab: Lab) -> None:
