@@ -26,7 +26,9 @@ def run_playbooks(*names: str, stdout: TextIO | None = None) -> int:
 
 def site(layers: str | None) -> int:
     """Converge the whole site, or only the layers named, whose playbooks have their names."""
-    return run_playbooks("preflight", "cloud", "preflight_hosts", *layers.split(",")) if layers else run_playbooks("site")
+    if not layers:
+        return run_playbooks("site")
+    return run_playbooks("preflight", "cloud", "preflight_hosts", *layers.split(","))
 
 
 def status_document() -> tuple[int, dict[str, Any]]:
