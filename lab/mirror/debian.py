@@ -15,8 +15,6 @@ from lab.mirror.store import recipe_key
 
 SUITE = "trixie"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-PUBLIC = {"debian": "http://deb.debian.org/debian", "security": "http://deb.debian.org/debian-security"}
-"""Debian's own addresses, for a machine whose sources name none."""
 LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/",
             "var/cache/", "var/log/", "var/lib/apt/lists/", "dev/")  # fmt: skip
 
@@ -46,8 +44,8 @@ class DebianLayer:
 
 
 def archive_addresses(sources: Sequence[str]) -> dict[str, str]:
-    """``debian`` and ``security`` archives named in apt source files (both formats), else Debian's own."""
-    found = dict(PUBLIC)
+    """``debian`` and ``security`` archives named in apt source files (both formats). Raises ValueError without them."""
+    found: dict[str, str] = {}
     addresses: list[str] = []
     for text in sources:
         addresses += re.findall(r"^deb\s+(?:\[[^]]*\]\s+)?(https?://\S+)", text, flags=re.MULTILINE)
@@ -59,6 +57,9 @@ def archive_addresses(sources: Sequence[str]) -> dict[str, str]:
             found["debian"] = address
         elif last == "debian-security":
             found["security"] = address
+    missing = {"debian", "security"} - set(found)
+    if missing:
+        raise ValueError(f"apt's sources name no archive for {', '.join(sorted(missing))}; add it to sources.list")
     return found
 
 
