@@ -1,10 +1,11 @@
-"""A second site with three control planes: born through interruptions."""
+"""A second site with three control planes: born through interruptions, it goes on when one of them is lost."""
 
 from __future__ import annotations
 
 import os
 import random
 import re
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -14,8 +15,11 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.machine.podman import podman
 from lab.settings import SITE_STATE, STATE
+from tests.platform.network import eventually
 from tests.platform.site import Lab, start_playbook
+from tests.platform.trial import sweep
 
 CONTROL_PLANES = ("trio-control-1", "trio-control-2", "trio-control-3")
 WORKER = "trio-worker-1"
@@ -55,6 +59,19 @@ PHASES = {
 }
 """What to wait for in the run's log before the kill; the kill comes up to three seconds later."""
 
+SILENCE = " ".join(
+    f"add chain inet silence {hook} {{ type filter hook {hook} priority -300; policy drop; }};"
+    for hook in ("input", "output")
+)
+"""Rules of nft after which a host says nothing, not even that a port is closed."""
+REQUESTS = """
+end=$((SECONDS + 15))
+while [ $SECONDS -lt $end ]; do
+  curl --silent --insecure --max-time 5 --output /dev/null --write-out '%{http_code} ' https://127.0.0.1:8443/readyz
+done
+"""
+WATCH = f"kubectl --kubeconfig /etc/kubernetes/kubelet.conf get node {WORKER} --watch"
+
 pytestmark = [
     pytest.mark.rotation("quorum", "roles/kubernetes", "playbooks/overlay", "plugins/"),
     pytest.mark.duration(900),
@@ -63,24 +80,15 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def trio(raised: Lab) -> Iterator[Path]:
-    """The second site's inventory; its servers, ports and network are gone at the end."""
+    """The second site's inventory; all that it made in its project, and its folder, are gone at the end."""
     with raised.inventory_copy() as inventory:
         (inventory / "hosts.yml").write_text(yaml.safe_dump(HOSTS), encoding="utf-8")
         settings = inventory / "group_vars" / "all" / "zz_trio.yml"
         settings.write_text(yaml.safe_dump(SITE), encoding="utf-8")
         (inventory / "openstack.yml").write_text(yaml.safe_dump(ADDRESSES), encoding="utf-8")
         yield inventory
-        for host in (WORKER, *CONTROL_PLANES):
-            delete_server(raised, host)
-
-
-def delete_server(lab: Lab, name: str) -> None:
-    """Delete a server of the second site as its tenant would by hand."""
-    cloud = lab.cloud("recas_bari")
-    server = cloud.compute.find_server(name)
-    if server is not None:
-        cloud.compute.delete_server(server)
-        cloud.compute.wait_for_delete(server, wait=60)
+        sweep(raised.cloud(SITE["openstack_cloud"]), SITE["site_name"])
+        shutil.rmtree(SITE["site_state_dir"])
 
 
 def interrupt(inventory: Path, phase: str, seed: int, folder: Path) -> str:
@@ -113,4 +121,58 @@ def test_a_site_whose_every_phase_was_killed_is_completed_by_the_next_run(
 
 
 def test_a_second_run_on_three_control_planes_changes_nothing(raised: Lab, trio: Path) -> None:
+    raised.playbook("site", inventory=trio).assert_unchanged()
+
+
+@pytest.fixture(scope="module")
+def lost(raised: Lab, trio: Path) -> str:
+    """A control plane that is gone as by a power cut; the worker held connections to each API server."""
+    name = CONTROL_PLANES[1]
+    worker = raised.ssh(WORKER, trio)
+    for number in range(2 * len(CONTROL_PLANES)):
+        start = f"systemd-run --collect --unit=watch-{number} {WATCH}"
+        assert worker.run(start).rc == 0
+    address = raised.address(name, trio)
+    eventually(lambda: len(connections(worker, address)) > 0, 20, f"the worker has a connection to {name}")
+    podman("exec", f"lab-{name}", "nft", f"add table inet silence; {SILENCE}")
+    podman("kill", f"lab-{name}")
+    return name
+
+
+def connections(host: Any, address: str) -> list[str]:
+    """Return the open connections of a host's proxy to an API server."""
+    return list(host.check_output(f"ss -Htn state established dst {address} dport = 6443").splitlines())
+
+
+def test_a_worker_reaches_the_api_when_a_control_plane_is_lost_and_its_connections_are_made_anew(
+    raised: Lab, trio: Path, lost: str
+) -> None:
+    address = raised.address(lost, trio)
+    worker = raised.ssh(WORKER, trio)
+    codes = worker.run("bash -c %s", REQUESTS).stdout.split()
+    assert codes[-1] == "200" and "000" not in codes, codes
+    eventually(lambda: connections(worker, address) == [], 20, f"the connections to {lost} are cut")
+
+
+def test_status_names_the_lost_control_plane(raised: Lab, trio: Path, lost: str) -> None:
+    document = raised.status(trio)
+    assert not document["ok"]
+    failures = "\n".join(document["failures"])
+    assert f"{lost}: site reachable" in failures
+    assert f"site: overlay etcd is healthy: {lost}" in failures
+    others = {WORKER, *CONTROL_PLANES} - {lost}
+    assert [host for host in others if f"{host}: overlay node is ready" in failures] == []
+
+
+def test_a_live_control_plane_may_not_leave_while_another_is_lost(raised: Lab, trio: Path, lost: str) -> None:
+    run = raised.playbook("remove_node", inventory=trio, extra={"node": CONTROL_PLANES[0]})
+    assert run.rc != 0 and run.changed == []
+    assert f"without {CONTROL_PLANES[0]} etcd would have no quorum" in run.failures
+    assert f"mend or remove first: {lost}" in run.failures
+
+
+def test_a_lost_control_plane_is_removed_and_replaced(raised: Lab, trio: Path, lost: str) -> None:
+    raised.playbook("remove_node", inventory=trio, extra={"node": lost}).assert_ok()
+    raised.site(trio)
+    raised.assert_ok(trio)
     raised.playbook("site", inventory=trio).assert_unchanged()

@@ -132,31 +132,36 @@ class Trial:
 
     def sweep(self) -> None:
         """Delete all that the trial has made in its project."""
-        compute, network, storage = self.tenant.compute, self.tenant.network, self.tenant.block_storage
-        servers = list(compute.servers())
-        for server in servers:
-            compute.delete_server(server)
-        for server in servers:
-            compute.wait_for_delete(server, interval=1, wait=120)
-        for floating in network.ips():
-            network.delete_ip(floating)
-        for router in network.routers():
-            for port in network.ports(device_id=router.id):
-                network.remove_interface_from_router(router, port_id=port.id)
-            network.delete_router(router)
-        for port in network.ports(project_id=self.tenant.current_project_id):
-            network.delete_port(port)
-        for item in network.networks(project_id=self.tenant.current_project_id):
-            network.delete_network(item)
-        for group in network.security_groups(project_id=self.tenant.current_project_id):
-            if group.name != "default":
-                network.delete_security_group(group)
-        for volume in storage.volumes():
-            storage.wait_for_status(volume, "available", failures=[], interval=1, wait=60)
-            storage.delete_volume(volume)
-        for group in compute.server_groups():
-            compute.delete_server_group(group)
-        compute.delete_keypair(SITE)  # of all that belong to the user, who has other projects too
+        sweep(self.tenant, SITE)
+
+
+def sweep(tenant: Any, key_pair: str) -> None:
+    """Delete all that is in a project, and the key pair of that name."""
+    compute, network, storage = tenant.compute, tenant.network, tenant.block_storage
+    servers = list(compute.servers())
+    for server in servers:
+        compute.delete_server(server)
+    for server in servers:
+        compute.wait_for_delete(server, interval=1, wait=120)
+    for floating in network.ips():
+        network.delete_ip(floating)
+    for router in network.routers():
+        for port in network.ports(device_id=router.id):
+            network.remove_interface_from_router(router, port_id=port.id)
+        network.delete_router(router)
+    for port in network.ports(project_id=tenant.current_project_id):
+        network.delete_port(port)
+    for item in network.networks(project_id=tenant.current_project_id):
+        network.delete_network(item)
+    for group in network.security_groups(project_id=tenant.current_project_id):
+        if group.name != "default":
+            network.delete_security_group(group)
+    for volume in storage.volumes():
+        storage.wait_for_status(volume, "available", failures=[], interval=1, wait=60)
+        storage.delete_volume(volume)
+    for group in compute.server_groups():
+        compute.delete_server_group(group)
+    compute.delete_keypair(key_pair)  # of all that belong to the user, who has other projects too
 
 
 def diff_of(result: dict[str, dict[str, list[dict[str, str]]]]) -> list[dict[str, str]]:
