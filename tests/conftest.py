@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.plugins.loader import init_plugin_loader
 
 ROOT = Path(__file__).resolve().parent.parent
-for _folder in (ROOT, ROOT / ".ansible" / "collections", *sorted((ROOT / "services").glob("*"))):
+for _folder in (ROOT, *sorted((ROOT / "services").glob("*"))):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
+# Before any test imports ansible_collections: as a plain package of Python it would stay without plugins.
+init_plugin_loader([str(ROOT / ".ansible" / "collections")])
 
 TIERS = ("lint", "unit", "sanity", "platform")
 """Folders of tests in the order in which they run: the cheapest answer first."""

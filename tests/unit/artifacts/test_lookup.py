@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible.errors import AnsibleLookupError
-from ansible.plugins.loader import init_plugin_loader, lookup_loader
+from ansible.plugins.loader import lookup_loader
 
 ADDRESS = "https://dl.k8s.io/v1.37.2/bin/linux/amd64/kubelet"
 DIGEST = "sha256:" + "b" * 64
-
-init_plugin_loader()
 
 
 @pytest.fixture
