@@ -17,6 +17,8 @@ description:
   - A file may name the command by which a running program takes it over. Unlike a handler this survives an interruption
     -
     a mark on the host remembers the files until their commands have succeeded.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   component:
     description: Name of the component, for the mark of files that are not taken over yet. Needed where a file has
@@ -73,11 +75,8 @@ options:
         type: str
         default: ""
 attributes:
-  check_mode:
-    description: Can run in check mode and says what would change.
-    support: full
   diff_mode:
-    description: Shows each file's difference.
+    details: Shows each file's difference.
     support: full
 """
 

@@ -13,6 +13,8 @@ description:
   - Pulls each image by its digest, all at once, and gives it its tag, so that what a pod runs under the tag is what the
     lock names.
   - Uses containerd's own configuration of registries and mirrors.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   images:
     description: The images.
@@ -38,8 +40,7 @@ options:
     default: /etc/containerd/certs.d
 attributes:
   check_mode:
-    description: Can run in check mode and names the images that it would pull.
-    support: full
+    details: Names the images that it would pull.
 """
 
 EXAMPLES = r"""

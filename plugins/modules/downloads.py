@@ -14,6 +14,8 @@ description:
     files atomically.
   - A record on the host spares the digest of files that are as an earlier run left them; a file that was altered is
     replaced.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   downloads:
     description: The downloads.
@@ -56,8 +58,7 @@ options:
     default: 30
 attributes:
   check_mode:
-    description: Can run in check mode and names what it would download.
-    support: full
+    details: Names what it would download.
 """
 
 EXAMPLES = r"""

@@ -11,6 +11,8 @@ short_description: List the members of etcd, or remove one if the others stay a 
 version_added: 0.1.0
 description:
   - Runs on a control plane that kubeadm made, and asks etcd through its JSON gateway.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   name:
     description: Name of the member, which is its host's. Required to remove it.
@@ -26,8 +28,7 @@ options:
     default: listed
 attributes:
   check_mode:
-    description: Can run in check mode and says whether it would remove the member.
-    support: full
+    details: Says whether it would remove the member.
 """
 
 EXAMPLES = r"""

@@ -13,6 +13,8 @@ description:
   - Stops the static pods, moves the data aside, restores the snapshot and starts the static pods again. Run it on all
     members at once, with the same snapshot, peers and token.
   - An interrupted run is repeated from the start; data is moved aside and never removed.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   snapshot:
     description: Path of the snapshot on this host.
@@ -34,10 +36,6 @@ options:
     description: Seconds that the pods may take to stop.
     type: int
     default: 120
-attributes:
-  check_mode:
-    description: Changes nothing and says that it would.
-    support: full
 """
 
 EXAMPLES = r"""

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Runs on a control plane that kubeadm made and needs etcdctl and etcdutl there.
   - The snapshot gets its name only when etcdutl has verified it. Older ones are removed.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   folder:
     description: Folder of the snapshots; only root can read it.
@@ -27,8 +29,7 @@ options:
     default: 120
 attributes:
   check_mode:
-    description: Takes no snapshot and names the one that it would take.
-    support: full
+    details: Names the snapshot that it would take.
 """
 
 EXAMPLES = r"""

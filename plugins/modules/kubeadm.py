@@ -15,6 +15,8 @@ description:
     still runs, accepts a join that has ended well, or resets B(this host) and begins again.
   - A host that holds data of etcd without that mark is never reset, unless O(reset_allowed) says so.
   - kubeadm reads its configuration from a file that only root can read, removed afterwards.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   action:
     description: What to do.
@@ -57,10 +59,6 @@ options:
     description: Seconds after which kubeadm is ended.
     type: int
     default: 420
-attributes:
-  check_mode:
-    description: Can run in check mode and says what it would do.
-    support: full
 """
 
 EXAMPLES = r"""

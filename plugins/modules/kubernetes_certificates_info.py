@@ -11,15 +11,13 @@ short_description: Say when the Kubernetes certificates of a host end
 version_added: 0.1.0
 description:
   - Reads the certificates of the control plane, of etcd, of kubeconfigs and of the kubelet.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes.info
 options:
   authorities:
     description: Whether authorities are reported, too.
     type: bool
     default: false
-attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
 """
 
 EXAMPLES = r"""

@@ -15,6 +15,8 @@ description:
   - When the deadline passes, the error names each pod that is left and the budget that keeps it, and a cordon that this
     module
     put on is taken back. A node that somebody else has cordoned stays cordoned.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   name:
     description: Name of the Node. One that does not exist is drained already.
@@ -35,8 +37,7 @@ options:
     default: /etc/kubernetes/admin.conf
 attributes:
   check_mode:
-    description: Can run in check mode, names the pods that would be evicted and the budgets that would keep them now.
-    support: full
+    details: Names the pods that would be evicted and the budgets that would keep them now.
 """
 
 EXAMPLES = r"""

@@ -14,6 +14,8 @@ description:
     certificate whether it knows the host. Needs nothing but Python on the host.
   - Also returns the fact C(installed_packages), the names of the packages that are installed, since it costs no further
     visit.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes.info
 options:
   name:
     description: Name of the host's Node.
@@ -32,9 +34,6 @@ options:
     type: int
     default: 0
 attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
   facts:
     description: Returns the fact C(installed_packages).
     support: full

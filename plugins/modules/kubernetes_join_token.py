@@ -11,6 +11,8 @@ short_description: Make a short-lived token by which hosts join the cluster
 version_added: 0.1.0
 description:
   - Runs on a control plane. The token is a bootstrap token Secret; the cluster removes it when it has expired.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   state:
     description: V(present) makes a new token, V(absent) removes the one named by O(token_id).
@@ -35,8 +37,7 @@ options:
     default: /etc/kubernetes/admin.conf
 attributes:
   check_mode:
-    description: Makes no token and returns a void one.
-    support: full
+    details: Makes no token and returns a void one.
 """
 
 EXAMPLES = r"""

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Runs on a control plane and does all Nodes in one visit.
   - Labels and taints that an earlier run set and that are declared no more are removed. What others set stays.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   nodes:
     description: The Nodes.
@@ -50,10 +52,9 @@ options:
     default: /etc/kubernetes/admin.conf
 attributes:
   check_mode:
-    description: Can run in check mode and names the Nodes that would change. Nodes that are not there yet are left out.
-    support: full
+    details: Names the Nodes that would change. Nodes that are not there yet are left out.
   diff_mode:
-    description: Shows each Node's patch.
+    details: Shows each Node's patch.
     support: full
 """
 

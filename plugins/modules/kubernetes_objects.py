@@ -14,6 +14,8 @@ description:
   - Needs nothing on the host but Python; M(kubernetes.core.k8s) needs the official client, and two seconds to start it.
   - Can wait for the rollouts among the objects. When the time is over, the error names the pod that blocks, its node
     and the reason.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   objects:
     description: The objects, in the order in which they are applied. They are removed in the opposite order.
@@ -47,10 +49,9 @@ options:
     default: /etc/kubernetes/admin.conf
 attributes:
   check_mode:
-    description: Asks the server for a dry run. Without a server all objects would be new.
-    support: full
+    details: Asks the server for a dry run. Without a server all objects would be new.
   diff_mode:
-    description: Shows each object's difference; the contents of secrets are hidden.
+    details: Shows each object's difference; the contents of secrets are hidden.
     support: full
 """
 

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Restarts a static pod only when what it reads at its start has changed, and goes on only when it is ready again.
   - What a pod runs with is an annotation of its manifest, so an interrupted run goes on where it ended.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   name:
     description: Name of the host's Node.
@@ -46,8 +48,7 @@ options:
     default: 180
 attributes:
   check_mode:
-    description: Can run in check mode and names the pods that would restart.
-    support: full
+    details: Names the pods that would restart.
 """
 
 EXAMPLES = r"""

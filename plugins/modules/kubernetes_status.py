@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Runs on a control plane and returns checks in the form that C(status.yml) collects.
   - What is only starting gets O(patience) seconds; everything is asked again until all is well.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes.info
 options:
   nodes:
     description: Names of the declared Nodes.
@@ -48,10 +50,6 @@ options:
     description: Kubeconfig of an administrator.
     type: path
     default: /etc/kubernetes/admin.conf
-attributes:
-  check_mode:
-    description: Changes nothing.
-    support: full
 """
 
 EXAMPLES = r"""

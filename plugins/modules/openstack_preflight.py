@@ -16,6 +16,7 @@ description:
     that are declared twice or taken, addresses outside the subnet, and a table of each quota that is too small.
   - What exists already is not counted against the quotas again.
 extends_documentation_fragment:
+  - ai_infn.platform.attributes.info
   - ai_infn.platform.openstack_cloud
   - ai_infn.platform.openstack_cloud.site
 options:
@@ -23,13 +24,6 @@ options:
     description: Addresses of declared hosts that are not in this cloud, by their name.
     type: dict
     default: {}
-attributes:
-  check_mode:
-    support: full
-    description: Never changes anything.
-  diff_mode:
-    support: none
-    description: Never changes anything.
 """
 
 EXAMPLES = r"""

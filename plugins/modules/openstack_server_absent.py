@@ -14,6 +14,7 @@ description:
   - Its data volumes are kept, and are attached again when a host of that name returns, unless O(delete_volumes=true).
   - Refuses a server that the site did not make.
 extends_documentation_fragment:
+  - ai_infn.platform.attributes
   - ai_infn.platform.openstack_cloud
 options:
   name:
@@ -34,11 +35,10 @@ options:
     default: 300
 attributes:
   check_mode:
-    support: full
-    description: Says what would be destroyed.
+    details: Says what would be destroyed.
   diff_mode:
+    details: Shows what is destroyed.
     support: full
-    description: Shows what is destroyed.
 """
 
 EXAMPLES = r"""

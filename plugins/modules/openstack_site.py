@@ -17,6 +17,7 @@ description:
     server that never ran and tries again; a server that ran before is left to a person.
   - Flavor, address and size of what exists are never changed; a difference is reported.
 extends_documentation_fragment:
+  - ai_infn.platform.attributes
   - ai_infn.platform.openstack_cloud
   - ai_infn.platform.openstack_cloud.site
 options:
@@ -34,11 +35,10 @@ options:
     default: 16
 attributes:
   check_mode:
-    support: full
-    description: Reports the same plan without running it.
+    details: Reports the same plan without running it.
   diff_mode:
+    details: Shows each object that changes. What the cloud chooses is shown as known only once it exists.
     support: full
-    description: Shows each object that changes. What the cloud chooses is shown as known only once it exists.
 notes:
   - Needs the ordinary rights of a member of the project.
 """

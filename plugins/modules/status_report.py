@@ -12,6 +12,8 @@ description:
   - Joins the checks that layers made into one document with a verdict, and writes it to a file on the controller.
   - A declared host without the check C(reachable) of the layer C(site) is reported as a failure.
   - The document is a reading of the site and no part of it, so the module never reports a change.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
 options:
   site:
     description: Name of the site.
@@ -33,8 +35,7 @@ options:
     required: true
 attributes:
   check_mode:
-    description: Runs without writing the file.
-    support: full
+    details: The report is made and no file written.
 """
 
 EXAMPLES = r"""
