@@ -160,6 +160,23 @@ def remove(guest: Guest) -> None:
         raise RuntimeError(f"{guest.folder} could not be removed: is something still mounted in it?")
 
 
+def attach(guest: Guest, volume: volumes.Attachment) -> None:
+    """Give the guest a volume, which appears at once when it runs."""
+    save(dataclasses.replace(guest, volumes=(*_other_volumes(guest, volume), volume)))
+    volumes.hold(volume.file)
+    process = running_process(guest)
+    if process is not None:
+        volumes.add_to_guest(volume, process)
+
+
+def detach(guest: Guest, volume: volumes.Attachment) -> None:
+    """Take a volume from the guest; its loop device is still held."""
+    save(dataclasses.replace(guest, volumes=_other_volumes(guest, volume)))
+    process = running_process(guest)
+    if process is not None:
+        volumes.take_from_guest(volume, process)
+
+
 def running_process(guest: Guest) -> int | None:
     """The id of the guest's first process, None when it does not run; asks the kernel, not podman."""
     try:
@@ -201,6 +218,10 @@ def unplug(guest: Guest) -> None:
     """Take the guest's cables out; they go by themselves when its network namespace ends, only later."""
     for nic in guest.nics:
         _fabric("link", "delete", nic.tap, check=False)
+
+
+def _other_volumes(guest: Guest, volume: volumes.Attachment) -> tuple[volumes.Attachment, ...]:
+    return tuple(other for other in guest.volumes if other.volume != volume.volume)
 
 
 def _fabric(*arguments: str, check: bool = True) -> str:

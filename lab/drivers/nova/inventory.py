@@ -1,10 +1,11 @@
-"""What each compute host offers, as placement counts it: the three GPU servers of the mission."""
+"""What each compute host offers, as placement and nova count it: the three GPU servers of the mission."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class Inventory(TypedDict):
@@ -45,6 +46,26 @@ def inventory(host: str) -> dict[str, Inventory]:
     offered = server(host)
     classes = {"VCPU": offered.vcpus, "MEMORY_MB": offered.memory_mb, "DISK_GB": offered.disk_gb, **offered.gpus}
     return {name: _whole(total) for name, total in classes.items()}
+
+
+def hypervisor(host: str) -> dict[str, Any]:
+    """What nova's own tables hold about the host, beside its identity."""
+    offered = server(host)
+    return {
+        "vcpus": offered.vcpus,
+        "memory_mb": offered.memory_mb,
+        "local_gb": offered.disk_gb,
+        "vcpus_used": 0,
+        "memory_mb_used": 0,
+        "local_gb_used": 0,
+        "hypervisor_type": "podman",
+        "hypervisor_version": 4003001,
+        "hypervisor_hostname": host,
+        "cpu_info": json.dumps({"arch": "x86_64", "model": "host", "topology": {}, "features": []}),
+        "disk_available_least": offered.disk_gb,
+        "supported_instances": [("x86_64", "lxc", "exe")],
+        "numa_topology": None,
+    }
 
 
 def _whole(total: int) -> Inventory:

@@ -14,17 +14,14 @@ from nova.compute import power_state
 from nova.image import glance
 from nova.virt import driver, event, hardware
 from oslo_concurrency import lockutils
-from oslo_log import log
-from oslo_serialization import jsonutils
 
 from lab.drivers.network import ports
 from lab.drivers.nova import inventory, translate, watcher
 from lab.machine import guest as guests
 from lab.machine import podman, seed
-from lab.machine.volumes import Attachment, add_to_guest, hold, release, resize, take_from_guest
+from lab.machine.volumes import Attachment, release, resize
 
 CONF = nova.conf.CONF
-LOG = log.getLogger(__name__)
 
 
 class PodmanDriver(driver.ComputeDriver):
@@ -61,23 +58,7 @@ class PodmanDriver(driver.ComputeDriver):
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         """What nova's own tables hold about the node."""
-        offered = inventory.server(self._host)
-        return {
-            "uuid": next(iter(self.get_nodenames_by_uuid())),
-            "vcpus": offered.vcpus,
-            "memory_mb": offered.memory_mb,
-            "local_gb": offered.disk_gb,
-            "vcpus_used": 0,
-            "memory_mb_used": 0,
-            "local_gb_used": 0,
-            "hypervisor_type": "podman",
-            "hypervisor_version": 4003001,
-            "hypervisor_hostname": self._host,
-            "cpu_info": jsonutils.dumps({"arch": "x86_64", "model": "host", "topology": {}, "features": []}),
-            "disk_available_least": offered.disk_gb,
-            "supported_instances": [("x86_64", "lxc", "exe")],
-            "numa_topology": None,
-        }
+        return {"uuid": next(iter(self.get_nodenames_by_uuid())), **inventory.hypervisor(self._host)}
 
     def update_provider_tree(self, provider_tree: Any, nodename: str, allocations: Any = None) -> None:
         """Tell placement what the host offers."""
@@ -120,7 +101,7 @@ class PodmanDriver(driver.ComputeDriver):
                 name=translate.container_name(instance.display_name),
                 image=self._image(context, image_meta.id),
                 nics=translate.nics(network_info or []),
-                volumes=self._attachments(block_device_info),
+                volumes=_attachments(block_device_info),
                 owner=self._host,
             )
             if podman.exists(guest.container):
@@ -179,7 +160,7 @@ class PodmanDriver(driver.ComputeDriver):
     ) -> None:
         """Boot the server unless it runs, with the volumes that cinder says it has."""
         with self._lock(instance.uuid):
-            guest = dataclasses.replace(self._guest(instance), volumes=self._attachments(block_device_info))
+            guest = dataclasses.replace(self._guest(instance), volumes=_attachments(block_device_info))
             if not guests.is_running(guest):
                 guests.start(guest, ports.arm)
 
@@ -224,28 +205,17 @@ class PodmanDriver(driver.ComputeDriver):
     ) -> None:
         """Make the volume appear in the server, running or not."""
         with self._lock(instance.uuid):
-            guest = self._guest(instance)
-            attachment = self._attachment(connection_info, mountpoint)
-            others = tuple(volume for volume in guest.volumes if volume.volume != attachment.volume)
-            guests.save(dataclasses.replace(guest, volumes=(*others, attachment)))
-            hold(attachment.file)
-            process = guests.running_process(guest)
-            if process is not None:
-                add_to_guest(attachment, process)
+            guests.attach(self._guest(instance), translate.attachment(connection_info, mountpoint))
 
     def detach_volume(
         self, context: Any, connection_info: Any, instance: Any, mountpoint: str, encryption: Any = None
     ) -> None:
         """Make the volume disappear from the server."""
         with self._lock(instance.uuid):
-            attachment = self._attachment(connection_info, mountpoint)
+            attachment = translate.attachment(connection_info, mountpoint)
             guest = guests.load(instance.uuid)
             if guest is not None:
-                others = tuple(volume for volume in guest.volumes if volume.volume != attachment.volume)
-                guests.save(dataclasses.replace(guest, volumes=others))
-                process = guests.running_process(guest)
-                if process is not None:
-                    take_from_guest(attachment, process)
+                guests.detach(guest, attachment)
             release(attachment.file)
 
     def extend_volume(self, context: Any, connection_info: Any, instance: Any, requested_size: int) -> None:
@@ -288,15 +258,11 @@ class PodmanDriver(driver.ComputeDriver):
             self._images[image] = b"".join(glance.API().download(context, image)).decode().strip()
         return self._images[image]
 
-    def _attachments(self, block_device_info: Any) -> tuple[Attachment, ...]:
-        mapping = driver.block_device_info_get_mapping(block_device_info)
-        return tuple(self._attachment(disk["connection_info"], disk["mount_device"]) for disk in mapping)
-
-    @staticmethod
-    def _attachment(connection_info: Any, device: str) -> Attachment:
-        data = connection_info["data"]
-        return Attachment(volume=data["volume_id"], file=data["path"], device=device)
-
     @staticmethod
     def _lock(uuid: str) -> Any:
         return lockutils.lock(f"ai-infn-lab-{uuid}")
+
+
+def _attachments(block_device_info: Any) -> tuple[Attachment, ...]:
+    mapping = driver.block_device_info_get_mapping(block_device_info)
+    return tuple(translate.attachment(disk["connection_info"], disk["mount_device"]) for disk in mapping)

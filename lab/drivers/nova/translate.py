@@ -1,4 +1,4 @@
-"""From nova's words to the lab's: network information to interfaces, instances to seeds. Pure functions."""
+"""From nova's words to the lab's: network information to interfaces, instances to seeds, volumes. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lab import settings
 from lab.drivers.network.router import bridge_name
 from lab.machine.guest import Nic
 from lab.machine.seed import Interface, Seed
+from lab.machine.volumes import Attachment
 
 Vif = Mapping[str, Any]
 """A virtual interface as nova describes it (nova.network.model.VIF is a dict)."""
@@ -52,6 +53,12 @@ def seed(instance: Any, vifs: Iterable[Vif]) -> Seed:
         user_data=base64.b64decode(instance.user_data) if instance.user_data else Seed.user_data,
         metadata=dict(instance.metadata or {}),
     )
+
+
+def attachment(connection_info: Mapping[str, Any], device: str) -> Attachment:
+    """A volume of a server, from what the cinder driver said of it."""
+    data = connection_info["data"]
+    return Attachment(volume=data["volume_id"], file=data["path"], device=device)
 
 
 def container_name(name: str) -> str:

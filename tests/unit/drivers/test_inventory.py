@@ -26,3 +26,11 @@ def test_cards_are_reported_whole_and_never_overcommitted() -> None:
 
 def test_an_unknown_host_has_no_cards() -> None:
     assert set(inventory.inventory("elsewhere")) == {"VCPU", "MEMORY_MB", "DISK_GB"}
+
+
+def test_nova_is_told_the_same_as_placement() -> None:
+    told = inventory.hypervisor("gpu-server-1")
+    offered = inventory.inventory("gpu-server-1")
+    pairs = {"vcpus": "VCPU", "memory_mb": "MEMORY_MB", "local_gb": "DISK_GB"}
+    assert {name: told[name] for name in pairs} == {name: offered[kind]["total"] for name, kind in pairs.items()}
+    assert told["hypervisor_hostname"] == "gpu-server-1"
