@@ -6,13 +6,15 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[3] / "services"), str(Path(__file__).resolve().parent)]
 
-from fabric import Fabric  # noqa: E402
+from enforcement import Enforce, enforce_policies  # noqa: E402
+from fabric import NODES, Fabric  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +28,12 @@ def fabric() -> Iterator[Fabric]:
         yield built
     finally:
         built.remove()
+
+
+@pytest.fixture
+def enforce(fabric: Fabric) -> Iterator[Enforce]:
+    """Return a function that enforces policies on both nodes, which begin without any."""
+    enforce_policies(fabric)
+    yield partial(enforce_policies, fabric)
+    for node in NODES:
+        fabric.run(node, "nft", "flush", "ruleset")
