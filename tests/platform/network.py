@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from tests.platform.site import Lab
+from tests.support import checked
 
 Json = dict[str, Any]
 NAMESPACE = "network-test"
@@ -126,6 +128,22 @@ def app(name: str) -> Json:
     return {"matchLabels": {"app": name}}
 
 
+def open_from(command: list[str], address: str, ports: set[int]) -> set[int]:
+    """Return which TCP ports of a host answer where the command runs Python."""
+    targets = {str(port): tcp(address, port, size=0) for port in ports}
+    return {
+        int(port)
+        for port, answered in json.loads(checked([*command, "-c", ASK, json.dumps(targets)])).items()
+        if answered
+    }
+
+
+def is_ready(item: Json) -> bool:
+    """Tell whether a pod is ready."""
+    conditions = item["status"].get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
 def eventually(predicate: Callable[[], bool], seconds: float, what: str) -> float:
     """Wait for a predicate; return the seconds it took."""
     started = time.monotonic()
@@ -216,3 +234,13 @@ class Network:
         )  # fmt: skip
         assert len(items) == 1, [item["metadata"]["name"] for item in items]
         return items[0]
+
+    @contextmanager
+    def agent_halted(self, node: str) -> Iterator[None]:
+        """Let a node's policy agent stand still meanwhile, as while it is down; its rules stay."""
+        agent = "pgrep --full --exact '/usr/bin/python3 -m network_policy_agent'"
+        self.host(node).check_output(f"kill -STOP $({agent})")
+        try:
+            yield
+        finally:
+            self.host(node).check_output(f"kill -CONT $({agent})")

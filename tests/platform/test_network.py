@@ -12,22 +12,21 @@ import pytest
 
 from lab.settings import NETNS
 from tests.platform.network import (
-    ASK,
     NAMESPACE,
     OTHER_TCP,
     TALK,
     TCP,
-    Json,
     Network,
     app,
     eventually,
+    is_ready,
+    open_from,
     pod,
     policy,
     tcp,
     udp,
 )
 from tests.platform.site import Lab
-from tests.support import checked
 
 POLICY_S = 3.0
 """How long a changed policy may take, exec into a pod on a busy machine included."""
@@ -186,50 +185,35 @@ def test_policies_hold_while_the_agent_is_restarted_and_after(network: Network, 
     network.becomes("b1", targets, {"denied": True, "allowed": True}, POLICY_S)
 
 
-def is_ready(item: Json) -> bool:
-    """Tell whether a pod is ready."""
-    conditions = item["status"].get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-
 def test_a_pod_that_starts_while_the_agent_is_down_has_no_network(network: Network, pods: dict[str, str]) -> None:
     node = network.workers[0]
-    host = network.host(node)
-    agent = "pgrep --full --exact '/usr/bin/python3 -m network_policy_agent'"
-    host.check_output(f"kill -STOP $({agent})")
+    targets = {"same node": tcp(pods["a2"]), "other node": tcp(pods["b1"]), "API": tcp("10.96.0.1", 443, size=0)}
     try:
-        network.apply(pod("late", node))
-        network.ready("late")  # its own node probes it
-        late = network.addresses()["late"]
-        unreachable = {"late": tcp(late)}
-        assert network.ask("a2", unreachable) == {"late": False}, "same node"
-        assert network.ask("b1", unreachable) == {"late": False}, "other node"
-        targets = {"same node": tcp(pods["a2"]), "other node": tcp(pods["b1"]), "API": tcp("10.96.0.1", 443, size=0)}
-        assert network.ask("late", targets) == dict.fromkeys(targets, False)
-        assert network.ask("b1", {"old": tcp(pods["a1"])}) == {"old": True}, "pods admitted before keep their network"
-        host.check_output(f"kill -CONT $({agent})")
+        with network.agent_halted(node):
+            network.apply(pod("late", node))
+            network.ready("late")  # its own node probes it
+            unreachable = {"late": tcp(network.addresses()["late"])}
+            assert network.ask("a2", unreachable) == {"late": False}, "same node"
+            assert network.ask("b1", unreachable) == {"late": False}, "other node"
+            assert network.ask("late", targets) == dict.fromkeys(targets, False)
+            assert network.ask("b1", {"old": tcp(pods["a1"])}) == {"old": True}, "admitted pods keep their network"
         network.becomes("late", targets, dict.fromkeys(targets, True), POLICY_S)
         assert network.ask("b1", unreachable) == {"late": True}
     finally:
-        host.run(f"kill -CONT $({agent})")
         network.kubectl("delete", "pod", "late", "--ignore-not-found")
 
 
 def test_after_a_boot_no_pod_has_a_network_until_the_agent_comes(network: Network, pods: dict[str, str]) -> None:
     host = network.host(network.workers[0])
-    agent = "pgrep --full --exact '/usr/bin/python3 -m network_policy_agent'"
     assert "network-policy-base.service" in host.check_output("systemctl show -P Requires kubelet.service")
-    host.check_output(f"kill -STOP $({agent})")
-    try:
+    targets = {"same node": tcp(pods["a2"]), "other node": tcp(pods["b1"])}
+    with network.agent_halted(network.workers[0]):
         # As after a boot: no rules of the agent, and what runs before the kubelet runs.
         host.check_output(
             "nft delete table inet ai_infn_network_policy && /usr/local/libexec/ai-infn/network-policy-base"
         )
-        targets = {"same node": tcp(pods["a2"]), "other node": tcp(pods["b1"])}
         assert network.ask("a1", targets) == dict.fromkeys(targets, False)
         assert network.ask("b1", {"a1": tcp(pods["a1"])}) == {"a1": False}
-    finally:
-        host.check_output(f"kill -CONT $({agent})")
     network.becomes("a1", targets, dict.fromkeys(targets, True), 15)
 
 
@@ -266,16 +250,6 @@ def test_what_is_not_enforced_is_told_by_an_event_of_the_policy(network: Network
 
     eventually(told, 10, "an event names the IPv6 block")
     assert network.ask("b1", {"a1": tcp(pods["a1"])}) == {"a1": False}, "and the rule allows nothing"
-
-
-def open_from(command: list[str], address: str, ports: set[int]) -> set[int]:
-    """Return which TCP ports of a host answer where the command runs Python."""
-    targets = {str(port): tcp(address, port, size=0) for port in ports}
-    return {
-        int(port)
-        for port, answered in json.loads(checked([*command, "-c", ASK, json.dumps(targets)])).items()
-        if answered
-    }
 
 
 def test_ports_of_the_hosts_are_closed_to_non_members(network: Network) -> None:
