@@ -153,6 +153,7 @@ def neutron(passwords: Mapping[str, str]) -> Sections:
         "rpc_state_report_workers": "0",
     }
     sections["nova"] = _identity("nova", passwords["nova"])
+    sections["placement"] = _identity("nova", passwords["nova"])
     sections["ml2"] = {
         "type_drivers": "flat,vxlan",
         "tenant_network_types": "vxlan",
@@ -231,6 +232,7 @@ def cinder(passwords: Mapping[str, str]) -> Sections:
         "default_volume_type": "__DEFAULT__",
         "state_path": str(FOLDER / "cinder"),
         "osapi_volume_workers": "1",
+        "resource_query_filters_file": str(ETC / "cinder" / "resource_filters.json"),
         "report_interval": "10",
         "graceful_shutdown_timeout": "5",
     }

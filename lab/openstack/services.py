@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from lab import settings
 from lab.openstack import build, config, daemons, secrets
@@ -39,12 +38,14 @@ APIS: Mapping[str, tuple[str, int, Mapping[str, str], tuple[str, ...]]] = {
     ),
     "cinder-api": ("cinder.wsgi.api", settings.CINDER_PORT, {}, ("mariadb", "rabbitmq")),
 }
-PASTE_FILES = {
-    "nova": "nova/api-paste.ini",
-    "neutron": "neutron/api-paste.ini",
-    "cinder": "cinder/api-paste.ini",
-    "glance": "glance/glance-api-paste.ini",
-}
+GIVEN_FILES = (
+    "nova/api-paste.ini",
+    "neutron/api-paste.ini",
+    "cinder/api-paste.ini",
+    "cinder/resource_filters.json",
+    "glance/glance-api-paste.ini",
+)
+"""What the services bring themselves and look for beside their configuration."""
 
 
 def environment(service: str = "", *, drivers: bool = False) -> dict[str, str]:
@@ -166,9 +167,8 @@ def prepare() -> None:
         secrets.write_private(path, text)
     secrets.write_private(config.ETC / "rabbitmq" / "rabbitmq.conf", daemons.bus_configuration(passwords["rabbitmq"]))
     venv = build.environment_folder()
-    for service, paste in PASTE_FILES.items():
-        target = config.ETC / service / Path(paste).name
-        secrets.write_private(target, (venv / "etc" / paste).read_text(encoding="utf-8"))
+    for name in GIVEN_FILES:
+        secrets.write_private(config.ETC / name, (venv / "etc" / name).read_text(encoding="utf-8"))
     for kind in ("fernet", "credential"):
         secrets.ensure_key_repository(config.FOLDER / "keystone" / kind)
     for folder in ("glance/images", "glance/staging", "glance/tasks", "nova/controller", "neutron", "cinder"):

@@ -64,6 +64,16 @@ def test_tenant_networks_leave_room_for_vxlan() -> None:
     assert neutron["ml2"]["tenant_network_types"] == "vxlan"
 
 
+def test_neutron_asks_placement_as_it_asks_nova() -> None:
+    neutron = config.neutron(PASSWORDS)
+    assert neutron["placement"] == neutron["nova"] == config.nova(PASSWORDS)["placement"]
+
+
+def test_cinder_is_told_of_filters_that_are_put_there() -> None:
+    told = config.cinder(PASSWORDS)["DEFAULT"]["resource_query_filters_file"]
+    assert told in {str(config.ETC / name) for name in services.GIVEN_FILES}
+
+
 def test_clouds_are_the_tenants_projects() -> None:
     projects = operator.catalog()["projects"]
     assert {project["cloud"] for project in projects.values()} == {"lab", "cnaf", "recas_bari"}
