@@ -7,12 +7,14 @@ Modules that run on a control plane use it instead of python3-kubernetes: it sta
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import os
 import re
 import ssl
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from typing import Any, Callable
@@ -88,7 +90,7 @@ def context_of(access: Access) -> ssl.SSLContext:
 
 
 class Kubernetes:
-    """Requests to one API server.
+    """Requests to one API server, over one connection a thread.
 
     Every method raises ApiError for an answer of 400 and above, and OSError when nobody answers.
     """
@@ -98,25 +100,47 @@ class Kubernetes:
         self._context = context_of(access)
         self._address = urlsplit(access.server).netloc
         self._timeout = timeout
+        self._open = threading.local()
         self.access = access
 
     def request(
         self, method: str, path: str, body: Any = None, content_type: str = "application/json", **query: Any
     ) -> dict[str, Any]:
         """Send one request and return the decoded answer."""
-        connection = http.client.HTTPSConnection(self._address, context=self._context, timeout=self._timeout)
         headers = {"Accept": "application/json", "Content-Type": content_type, "User-Agent": "ai_infn.platform"}
+        target = path + ("?" + urlencode(query) if query else "")
+        status, text = self._send(method, target, json.dumps(body) if body is not None else None, headers)
+        document = json.loads(text) if text.startswith("{") else {"text": text}
+        if status >= 400:
+            raise ApiError(status, document.get("message") or text or str(status), document)
+        return document
+
+    def _send(self, *request: Any) -> tuple[int, str]:
+        """Return status and text of the answer.
+
+        A connection that the server has closed meanwhile is opened anew, but for a POST, which could be done twice.
+        """
+        used = getattr(self._open, "connection", None)
         try:
-            target = path + ("?" + urlencode(query) if query else "")
-            connection.request(method, target, json.dumps(body) if body is not None else None, headers)
+            if used and request[0] != "POST":
+                with contextlib.suppress(ConnectionError):
+                    return self._ask(used, *request)
+            fresh = http.client.HTTPSConnection(self._address, context=self._context, timeout=self._timeout)
+            return self._ask(fresh, *request)
+        except http.client.HTTPException as error:
+            raise OSError(f"the API server broke off: {error!r}") from error
+
+    def _ask(self, connection: http.client.HTTPSConnection, *request: Any) -> tuple[int, str]:
+        self._open.connection = None
+        try:
+            connection.request(*request)
             answer = connection.getresponse()
             text = answer.read().decode()
-        finally:
+        except BaseException:
             connection.close()
-        document = json.loads(text) if text.startswith("{") else {"text": text}
-        if answer.status >= 400:
-            raise ApiError(answer.status, document.get("message") or text or str(answer.status), document)
-        return document
+            raise
+        self._open.connection = connection
+        return answer.status, text
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """Return one object or list."""
