@@ -83,7 +83,6 @@ downloaded:
 import contextlib
 import json
 import os
-import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -92,6 +91,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import open_url
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.downloads import (
     Download,
+    copy,
     digest,
     is_current,
     key,
@@ -121,8 +121,7 @@ def fetch(item: Download, timeout: int) -> list[str]:
     descriptor, draft = tempfile.mkstemp(dir=folder, prefix=".download-")
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            shutil.copyfileobj(open_url(item.url, timeout=timeout, http_agent="ai_infn.platform"), stream, 1 << 20)
-        found = digest(draft)
+            found = copy(open_url(item.url, timeout=timeout, http_agent="ai_infn.platform"), stream)
         if found != item.checksum:
             raise DownloadError(
                 f"{item.url} is {found}, recorded is {item.checksum}. Nothing was put in place. {DIGEST_REMEDY}"

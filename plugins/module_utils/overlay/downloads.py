@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tarfile
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 Stamp = list[int]
 
@@ -58,42 +60,61 @@ def digest(path: str) -> str:
         return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def chosen(names: list[str], members: tuple[str, ...], strip: int) -> dict[str, str]:
-    """Return {name in the archive: path to unpack it to} of the files that are wanted.
+def copy(source: IO[bytes], target: IO[bytes]) -> str:
+    """Copy a stream and return "sha256:..." of what was copied."""
+    found = hashlib.sha256()
+    while chunk := source.read(1 << 20):
+        found.update(chunk)
+        target.write(chunk)
+    return f"sha256:{found.hexdigest()}"
 
-    Raises ValueError for a member that the archive has not got, and for a path that leaves the folder.
+
+def place(name: str, members: tuple[str, ...], strip: int) -> str | None:
+    """Return the path to unpack a file of an archive to, None for one that is not wanted.
+
+    Raises ValueError for a path that leaves the folder.
     """
-    paths = {}
-    for name in names:
-        parts = [part for part in name.split("/") if part not in ("", ".")][strip:]
-        if not parts:
-            continue
-        if ".." in parts:
-            raise ValueError(f"the archive's {name} would leave the folder")
-        if not members or "/".join(parts) in [member.removeprefix("./") for member in members]:
-            paths[name] = "/".join(parts)
-    lacking = {member.removeprefix("./") for member in members} - set(paths.values())
-    if lacking:
-        raise ValueError(f"the archive has no {', '.join(sorted(lacking))}; it has: {', '.join(sorted(names))}")
-    return paths
+    parts = [part for part in name.split("/") if part not in ("", ".")][strip:]
+    if ".." in parts:
+        raise ValueError(f"the archive's {name} would leave the folder")
+    path = "/".join(parts)
+    return path if path and (not members or path in members) else None
 
 
 def unpack(archive: str, item: Download) -> list[str]:
-    """Unpack the wanted files of a tar archive, each by one replacement; return their paths."""
-    written = []
-    with tarfile.open(archive) as bundle:
-        files = {entry.name: entry for entry in bundle.getmembers() if entry.isfile()}
-        for name, path in chosen(list(files), item.members, item.strip).items():
-            target = os.path.join(item.dest, path)
-            os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
-            source = bundle.extractfile(files[name])
-            with open(target + ".new", "wb") as stream:
-                while chunk := source.read(1 << 20):
-                    stream.write(chunk)
-            os.chmod(target + ".new", files[name].mode & 0o7777)
-            os.replace(target + ".new", target)
-            written.append(target)
-    return written
+    """Unpack the wanted files of a tar archive in one pass, and put them in place when all are there.
+
+    Returns their paths. Raises ValueError for a member that the archive has not got.
+    """
+    members = tuple(member.removeprefix("./") for member in item.members)
+    drafts: dict[str, str] = {}
+    try:
+        with tarfile.open(archive) as bundle:
+            for entry in bundle:
+                path = place(entry.name, members, item.strip) if entry.isfile() else None
+                if path:
+                    target = os.path.join(item.dest, path)
+                    drafts[target] = f"{target}.new"
+                    write(bundle.extractfile(entry), drafts[target], entry.mode & 0o7777)
+            lacking = {os.path.join(item.dest, member) for member in members} - set(drafts)
+            if lacking:
+                names = ", ".join(sorted(entry.name for entry in bundle.getmembers()))
+                raise ValueError(f"the archive lacks what would be {', '.join(sorted(lacking))}; it has: {names}")
+        for target, draft in drafts.items():
+            os.replace(draft, target)
+    finally:
+        for draft in drafts.values():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(draft)
+    return list(drafts)
+
+
+def write(source: IO[bytes], path: str, mode: int) -> None:
+    """Write a file from a stream."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with open(path, "wb") as stream:
+        shutil.copyfileobj(source, stream, 1 << 20)
+    os.chmod(path, mode)
 
 
 def read_record(path: str) -> dict[str, Any]:

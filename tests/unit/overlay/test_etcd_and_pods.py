@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tarfile
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +17,10 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.certifica
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import parse_kubeconfig
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.downloads import (
     Download,
-    chosen,
     is_current,
     key,
+    place,
+    unpack,
 )
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.etcd import (
     Member,
@@ -109,15 +112,21 @@ def test_a_download_is_current_only_while_its_files_are_as_they_were() -> None:
 
 
 def test_members_of_an_archive_are_chosen_without_leading_folders() -> None:
-    names = ["etcd-v3/etcd", "etcd-v3/etcdctl"]
-    assert chosen(names, ("etcdctl",), 1) == {"etcd-v3/etcdctl": "etcdctl"}
-    assert chosen(["./bridge"], ("bridge",), 0) == {"./bridge": "bridge"}
+    assert place("etcd-v3/etcdctl", ("etcdctl",), 1) == "etcdctl"
+    assert place("etcd-v3/etcd", ("etcdctl",), 1) is None
+    assert place("./bridge", (), 0) == "bridge"
 
 
-@pytest.mark.parametrize("names", [["../../etc/passwd"], ["bridge"]])
-def test_an_archive_that_lacks_a_member_or_leaves_the_folder_is_refused(names: list[str]) -> None:
+@pytest.mark.parametrize("name", ["../../etc/passwd", "bridge"])
+def test_an_archive_that_lacks_a_member_or_leaves_the_folder_changes_nothing(name: str, tmp_path: Path) -> None:
+    archive, folder = tmp_path / "plugins.tar", tmp_path / "bin"
+    with tarfile.open(archive, "w") as bundle:
+        bundle.addfile(tarfile.TarInfo(name))
     with pytest.raises(ValueError, match="archive"):
-        chosen(names, ("loopback",), 0)
+        unpack(
+            str(archive), Download("https://x/y", "sha256:1", str(folder), members=("loopback", "bridge"), extract=True)
+        )
+    assert not folder.exists() or not list(folder.iterdir())
 
 
 def test_ranges_that_overlap_are_named_with_a_remedy() -> None:
