@@ -178,6 +178,14 @@ def keep_pods_out() -> None:
     subprocess.run(["systemctl", "try-restart", "network-policy-base.service"], capture_output=True, check=False)
 
 
+def show_certificate() -> None:
+    """Start the kubelet anew, now that it has its certificate.
+
+    It was started without one, and what it asked for meanwhile it would ask again after up to half a minute only.
+    """
+    subprocess.run(["systemctl", "try-restart", "kubelet.service"], capture_output=True, check=False)
+
+
 def begin(params, lock) -> None:
     """Run kubeadm init or join between the mark and its removal."""
     os.makedirs(os.path.dirname(MARKER), exist_ok=True)
@@ -193,6 +201,8 @@ def begin(params, lock) -> None:
                 stream.write(content or "")
         quiet = ["--skip-token-print"] if params["action"] == "init" else []
         run(["kubeadm", params["action"], "--config", f"{RUN_FOLDER}/config.yaml", *quiet], lock, params["timeout"])
+        if params["action"] == "join" and not params["control_plane"]:
+            show_certificate()
     finally:
         for name in files:
             os.unlink(f"{RUN_FOLDER}/{name}")
