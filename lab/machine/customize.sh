@@ -4,7 +4,7 @@ set -eu
 root=$1
 
 chroot "$root" systemctl disable --quiet \
-    containerd.service haproxy.service chrony.service nftables.service unattended-upgrades.service \
+    chrony.service nftables.service unattended-upgrades.service \
     e2scrub_reap.service fstrim.timer e2scrub_all.timer apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer
 chroot "$root" systemctl mask --quiet \
     systemd-modules-load.service systemd-udevd.service systemd-networkd-wait-online.service getty.target \
