@@ -14,18 +14,10 @@ description:
 extends_documentation_fragment:
   - ai_infn.platform.attributes
 options:
-  state:
-    description: V(present) makes a new token, V(absent) removes the one named by O(token_id).
-    type: str
-    choices: [present, absent]
-    default: present
-  token_id:
-    description: Public part of the token to remove.
-    type: str
   ttl:
     description: Seconds that the token is good for.
     type: int
-    default: 1200
+    default: 600
   wait:
     description: Seconds to wait for the API server of a cluster that is only beginning; ends at once when kubeadm has
       failed there.
@@ -50,15 +42,11 @@ EXAMPLES = r"""
 RETURN = r"""
 token:
   description: The token.
-  returned: when O(state=present)
-  type: str
-token_id:
-  description: Its public part.
-  returned: when O(state=present)
+  returned: success
   type: str
 authority:
   description: Certificate of the cluster's authority, in PEM.
-  returned: when O(state=present)
+  returned: success
   type: str
 """
 
@@ -122,36 +110,28 @@ def connect(kubeconfig: str, wait: int) -> Kubernetes:
 
 
 def main() -> None:
-    """Make or remove the token."""
+    """Make the token."""
     module = AnsibleModule(
         {
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "token_id": {"type": "str", "no_log": False},
-            "ttl": {"type": "int", "default": 1200},
+            "ttl": {"type": "int", "default": 600},
             "wait": {"type": "int", "default": 0},
             "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
         },
-        required_if=[("state", "absent", ["token_id"])],
         supports_check_mode=True,
     )
     params = module.params
     if module.check_mode and not os.path.exists(params["kubeconfig"]):
-        module.exit_json(changed=True, token="", token_id="", authority="")  # no cluster yet
+        module.exit_json(changed=True, token="", authority="")  # no cluster yet
+    token_id, token_secret = new_token()
     try:
         client = connect(params["kubeconfig"], 0 if module.check_mode else params["wait"])
-        if params["state"] == "absent":
-            path = f"{SECRETS}/bootstrap-token-{params['token_id']}"
-            module.exit_json(changed=bool(client.find(path)) if module.check_mode else client.delete(path))
-        token_id, token_secret = new_token()
         if not module.check_mode:
             expires = datetime.now(timezone.utc) + timedelta(seconds=params["ttl"])
             client.request("POST", SECRETS, secret_of(token_id, token_secret, expires))
     except (ApiError, OSError) as error:
-        module.fail_json(msg=f"No token was made or removed: {error}")
+        module.fail_json(msg=f"No token was made: {error}")
     else:
-        module.exit_json(
-            changed=True, token=f"{token_id}.{token_secret}", token_id=token_id, authority=client.access.authority
-        )
+        module.exit_json(changed=True, token=f"{token_id}.{token_secret}", authority=client.access.authority)
 
 
 if __name__ == "__main__":

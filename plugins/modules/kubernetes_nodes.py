@@ -10,7 +10,8 @@ author: AI_INFN platform maintainers (@ai-infn)
 short_description: Give Nodes their declared labels and taints, wait for them, or remove them
 version_added: 0.1.0
 description:
-  - Runs on a control plane and does all Nodes in one visit.
+  - Runs on a control plane and does all Nodes in one visit, with the objects that they need and the pods that make them
+    useful.
   - Labels and taints that an earlier run set and that are declared no more are removed. What others set stays.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
@@ -39,6 +40,16 @@ options:
     type: str
     choices: [present, ready, absent]
     default: present
+  objects:
+    description: Objects to apply first, for V(present), as M(ai_infn.platform.kubernetes_objects) does.
+    type: list
+    elements: dict
+    default: []
+  workloads:
+    description: Workloads, each with C(apiVersion), C(kind) and C(metadata), whose pods must run within O(wait) too.
+    type: list
+    elements: dict
+    default: []
   version:
     description: Version that the kubelets of V(ready) Nodes report.
     type: str
@@ -73,6 +84,11 @@ nodes:
   returned: always
   type: list
   elements: str
+objects:
+  description: The objects that changed, or would change, as C(Kind namespace/name).
+  returned: always
+  type: list
+  elements: str
 """
 
 import json
@@ -80,8 +96,13 @@ import os
 from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.apply import FIELD_MANAGER, Failure, Objects
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import ApiError, Kubernetes, wait_for
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.nodes import as_taint, patch, unready
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.objects import title
+
+PATIENCE = 30
+"""Seconds during which an object is tried again."""
 
 
 class NotReady(Exception):
@@ -117,7 +138,7 @@ def remove(client: Kubernetes, params, check_mode: bool) -> list[dict]:
     return [{"name": name, "before": f"{name}\n", "after": ""} for name in there]
 
 
-def wait_ready(client: Kubernetes, params, check_mode: bool) -> list[dict]:
+def wait_ready(client: Kubernetes, params) -> None:
     """Wait until every Node is ready at the version."""
     names = [wanted["name"] for wanted in params["nodes"]]
     reasons: dict[str, str] = {}
@@ -127,11 +148,27 @@ def wait_ready(client: Kubernetes, params, check_mode: bool) -> list[dict]:
         reasons.update(unready(client.get("/api/v1/nodes")["items"], names, params["version"]))
         return not reasons
 
-    if not check_mode and not wait_for(ready, params["wait"], 0.3):
+    if not wait_for(ready, params["wait"], 0.3):
         raise NotReady(
             f"After {params['wait']} s: " + "; ".join(f"{name}: {reason}" for name, reason in sorted(reasons.items()))
         )
-    return []
+
+
+def act(module: AnsibleModule) -> tuple[list[dict], list[dict]]:
+    """Do what the options say; return the diffs of objects and of Nodes."""
+    params, check_mode = module.params, module.check_mode
+    client = Kubernetes(params["kubeconfig"])
+    if params["state"] == "absent":
+        return [], remove(client, params, check_mode)
+    objects = Objects(client, FIELD_MANAGER, PATIENCE, check_mode)
+    declared, diffs = [], []
+    if params["state"] == "present":
+        declared = [diff for diff in map(objects.apply, params["objects"]) if diff]
+        diffs = set_metadata(client, params, check_mode)
+    if params["wait"] and not check_mode:
+        wait_ready(client, params)
+        objects.wait(params["workloads"], params["wait"])
+    return declared, diffs
 
 
 def main() -> None:
@@ -145,6 +182,8 @@ def main() -> None:
         {
             "nodes": {"type": "list", "elements": "dict", "required": True, "options": fields},
             "state": {"type": "str", "choices": ["present", "ready", "absent"], "default": "present"},
+            "objects": {"type": "list", "elements": "dict", "default": []},
+            "workloads": {"type": "list", "elements": "dict", "default": []},
             "version": {"type": "str"},
             "wait": {"type": "int", "default": 0},
             "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
@@ -152,17 +191,15 @@ def main() -> None:
         supports_check_mode=True,
     )
     if module.check_mode and not os.path.exists(module.params["kubeconfig"]):
-        module.exit_json(changed=True, nodes=[item["name"] for item in module.params["nodes"]])  # no cluster yet
-    act = {"present": set_metadata, "absent": remove, "ready": wait_ready}[module.params["state"]]
+        names = [item["name"] for item in module.params["nodes"]]  # no cluster yet
+        module.exit_json(changed=True, nodes=names, objects=[title(item) for item in module.params["objects"]])
     try:
-        client = Kubernetes(module.params["kubeconfig"])
-        diffs = act(client, module.params, module.check_mode)
-        if module.params["wait"] and module.params["state"] == "present":
-            wait_ready(client, module.params, module.check_mode)
-    except (ApiError, NotReady, OSError) as error:
+        declared, diffs = act(module)
+    except (ApiError, Failure, NotReady, OSError) as error:
         module.fail_json(msg=f"Nodes: {error}")
     else:
-        module.exit_json(changed=bool(diffs), nodes=[diff.pop("name") for diff in diffs], diff=diffs)
+        objects, nodes = [diff.pop("title") for diff in declared], [diff.pop("name") for diff in diffs]
+        module.exit_json(changed=bool(objects or nodes), nodes=nodes, objects=objects, diff=declared + diffs)
 
 
 if __name__ == "__main__":

@@ -81,127 +81,14 @@ objects:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import ApiError, Kubernetes, wait_for
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.objects import (
-    WORKLOADS,
-    api_prefix,
-    blockers,
-    differs,
-    object_path,
-    problem,
-    selector_text,
-    text,
-    title,
-    unfinished,
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.apply import (
+    FIELD_MANAGER,
+    Failure,
+    Objects,
+    diff_of,
 )
-
-APPLY_PATCH = "application/apply-patch+yaml"
-CLUSTER_CHANGES = (404, 429, 500, 502, 503, 504)
-"""Answers that another try may better: a kind not served yet, a webhook or an API server that is starting."""
-
-
-class Failure(Exception):
-    """An object could not be had; the message says which and why."""
-
-
-class Objects:
-    """The objects of one cluster."""
-
-    def __init__(self, client: Kubernetes, manager: str, patience: float, dry: bool) -> None:
-        self._client = client
-        self._patience = patience
-        self._query = {"fieldManager": manager, "force": "true", **({"dryRun": "All"} if dry else {})}
-        self._dry = dry
-        self._resources: dict[str, list[dict]] = {}
-
-    def apply(self, item: dict) -> dict | None:
-        """Apply one object; return the diff, None when nothing changed."""
-        return self._tried(item, lambda: self._apply(item))
-
-    def remove(self, item: dict) -> dict | None:
-        """Remove one object; return the diff, None when there was none."""
-        path = self._path(item)
-        before = self._client.find(path) if path else None
-        if before is None:
-            return None
-        if not self._dry:
-            self._client.delete(path)
-        return _diff(item, before, None)
-
-    def wait(self, items: list[dict], seconds: float) -> None:
-        """Wait for the rollouts among the objects; raise Failure that names what blocks."""
-        waiting = [item for item in items if item["kind"] in WORKLOADS]
-
-        def finished() -> bool:
-            waiting[:] = [item for item in waiting if self._unfinished(item)]
-            return not waiting
-
-        if not wait_for(finished, seconds, 0.3):
-            reasons = [f"{title(item)}: {self._unfinished(item)}" for item in waiting]
-            pods = [reason for item in waiting for reason in self._blockers(item)]
-            named = "; ".join(pods) or "no pod of theirs exists"
-            raise Failure(f"After {seconds} s: {'; '.join(reasons)}. Blocked by: {named}")
-
-    def _apply(self, item: dict) -> dict | None:
-        path = self._path(item)
-        if path is None:
-            if self._dry:
-                return _diff(item, None, item)
-            raise ApiError(404, f"the server does not know kind {item['kind']} of {item['apiVersion']}")
-        before = self._client.find(path)
-        try:
-            after = self._client.request("PATCH", path, item, APPLY_PATCH, **self._query)
-        except ApiError as error:
-            # In check mode the namespace of a new object may be new too.
-            if self._dry and error.status == 404:
-                return _diff(item, before, item)
-            raise
-        return _diff(item, before, after) if differs(before, after) else None
-
-    def _tried(self, item: dict, act):
-        errors: list[Exception] = []
-
-        def attempt():
-            errors.clear()
-            try:
-                return (act(),)
-            except ApiError as error:
-                if error.status not in CLUSTER_CHANGES:
-                    raise Failure(f"{title(item)}: {error}") from error
-                self._resources.clear()
-                errors.append(error)
-            except OSError as error:
-                errors.append(error)
-            return None
-
-        done = wait_for(attempt, self._patience)
-        if not done:
-            raise Failure(f"{title(item)}: after {self._patience} s: {errors[0]}")
-        return done[0]
-
-    def _path(self, item: dict) -> str | None:
-        version = item["apiVersion"]
-        if version not in self._resources:
-            found = self._client.find(api_prefix(version))
-            self._resources[version] = found["resources"] if found else []
-        return object_path(item, self._resources[version])
-
-    def _unfinished(self, item: dict) -> str | None:
-        try:
-            path = self._path(item)
-            current = self._client.find(path) if path else None
-        except (ApiError, OSError) as error:
-            return str(error)
-        return unfinished({**current, "kind": item["kind"]}) if current else "it does not exist"
-
-    def _blockers(self, item: dict) -> list[str]:
-        pods = f"/api/v1/namespaces/{item['metadata'].get('namespace') or 'default'}/pods"
-        return blockers(self._client.get(pods, labelSelector=selector_text(item))["items"])
-
-
-def _diff(item: dict, before: dict | None, after: dict | None) -> dict:
-    name = title(item)
-    return {"title": name, "before_header": name, "after_header": name, "before": text(before), "after": text(after)}
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import ApiError, Kubernetes
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.objects import problem
 
 
 def run(module: AnsibleModule) -> list[dict]:
@@ -211,7 +98,7 @@ def run(module: AnsibleModule) -> list[dict]:
     if wrong:
         raise Failure("; ".join(wrong))
     if module.check_mode and not os.path.exists(params["kubeconfig"]):
-        return [] if params["state"] != "present" else [_diff(item, None, item) for item in items]
+        return [] if params["state"] != "present" else [diff_of(item, None, item) for item in items]
     objects = Objects(Kubernetes(params["kubeconfig"]), params["field_manager"], params["patience"], module.check_mode)
     diffs: list[dict | None] = []
     if params["state"] == "absent":
@@ -231,7 +118,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["present", "absent", "rolled_out"], "default": "present"},
             "wait": {"type": "int", "default": 0},
             "patience": {"type": "int", "default": 30},
-            "field_manager": {"type": "str", "default": "ai-infn-platform"},
+            "field_manager": {"type": "str", "default": FIELD_MANAGER},
             "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
         },
         supports_check_mode=True,

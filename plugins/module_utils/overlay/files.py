@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Wanted:
     apply: str = ""
     line: str = ""
     after: str = ""
+    secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,19 @@ class Step:
     wanted: Wanted
     found: Found
     rewrite: bool
+
+
+def declared(options: dict[str, Any]) -> Wanted:
+    """Return a file from the options that declare it."""
+    secret = options["secret_content"]
+    content = options["content"] if secret is None else secret
+    rest = {key: value for key, value in options.items() if key not in ("content", "secret_content", "mode")}
+    return Wanted(**rest, mode=int(options["mode"], 8), content=content, secret=secret is not None)
+
+
+def is_unit(path: str) -> bool:
+    """Whether systemd reads the file and has to be told of its change."""
+    return path.startswith("/etc/systemd/system/")
 
 
 def with_line(wanted: Wanted, found: Found) -> Wanted:
@@ -99,6 +114,8 @@ def difference(step: Step) -> dict[str, str]:
     """Return Ansible's diff of one step."""
     wanted, found = step.wanted, step.found
     before, after = found.content or "", wanted.content or ""
+    if wanted.secret:
+        before, after = "(hidden)\n" if before else "", "(hidden, new)\n"
     if not step.rewrite:
         before = f"{found.owner}:{found.group} {found.mode:04o}\n"
         after = f"{wanted.owner}:{wanted.group} {wanted.mode:04o}\n"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import (
     Found,
     Wanted,
+    declared,
     difference,
     idle,
+    is_unit,
     plan,
     to_apply,
 )
@@ -63,3 +65,19 @@ def test_a_command_that_an_interruption_prevented_runs_later() -> None:
 def test_a_service_that_is_disabled_or_stopped_is_started() -> None:
     states = {"a": ("enabled", "active"), "b": ("disabled", "active"), "c": ("enabled", "failed")}
     assert idle(["a", "b", "c"], states) == ["b", "c"]
+
+
+OPTIONS = {"path": "/f", "content": None, "secret_content": None, "mode": "0640", "owner": "root", "group": "root"}
+
+
+def test_a_secret_content_is_written_and_never_shown() -> None:
+    (step,) = plan([declared({**OPTIONS, "secret_content": "key: b\n"})], {"/f": RIGHT})
+    assert step.wanted.content == "key: b\n"
+    assert step.wanted.mode == 0o640
+    assert "b" not in difference(step)["after"].replace("(hidden, new)", "")
+    assert difference(step)["before"] == "(hidden)\n"
+
+
+def test_systemd_is_told_of_its_units_alone() -> None:
+    assert is_unit("/etc/systemd/system/kubelet.service")
+    assert not is_unit("/etc/systemd/journald.conf.d/90-ai-infn.conf")

@@ -18,8 +18,13 @@ import yaml
 
 from tests.support import ROOT, checked
 
-WRITERS = {"ai_infn.platform.config_files": "files", "ai_infn.platform.kubernetes_objects": "objects"}
-"""Modules that write, and the option that holds what."""
+WRITERS = (
+    ("ai_infn.platform.config_files", "parts"),
+    ("ai_infn.platform.kubernetes_objects", "objects"),
+    ("ansible.builtin.set_fact", "host_setup_parts"),
+    ("ansible.builtin.set_fact", "cluster_setup_objects"),
+)
+"""Modules that write or declare, and the option that holds what."""
 
 GROUPS = {"kubernetes_control_plane": "kube_control_plane"}
 """Group of hosts that a role is for, where it is not the whole overlay."""
@@ -76,8 +81,8 @@ def showing_tasks(role: Path) -> list[dict[str, Any]]:
     variables: dict[str, Any] = {}
     for path in sorted((role / "tasks").glob("*.yml")):
         for task in tasks_in(yaml.safe_load(path.read_text())):
-            for module, option in WRITERS.items():
-                if module in task:
+            for module, option in WRITERS:
+                if option in task.get(module, {}):
                     shown.append({role.name: task[module][option]})
                     variables |= task.get("vars", {})
     if not shown:
