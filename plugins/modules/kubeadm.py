@@ -109,6 +109,8 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.kubeadm i
 )
 
 RUN_FOLDER = "/run/ai-infn-kubeadm"
+PATIENCE_OF_KUBELET = 0.8
+"""Seconds after which it repeats a refused request for the first time (client-go, reflector)."""
 SOCKET = "unix:///run/containerd/containerd.sock"
 
 
@@ -179,11 +181,15 @@ def keep_pods_out() -> None:
 
 
 def show_certificate() -> None:
-    """Start the kubelet anew, now that it has its certificate.
+    """Start the kubelet anew if it waited long for its certificate.
 
-    It was started without one, and what it asked for meanwhile it would ask again after up to half a minute only.
+    Meanwhile its requests were refused; it repeats each after twice the time, up to half a minute, and starts no pod
+    before it knows the services.
     """
-    subprocess.run(["systemctl", "try-restart", "kubelet.service"], capture_output=True, check=False)
+    show = ["systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "--value", "kubelet.service"]
+    started = subprocess.run(show, capture_output=True, text=True, check=False).stdout.strip() or "0"
+    if time.monotonic() - int(started) / 1e6 > PATIENCE_OF_KUBELET:
+        subprocess.run(["systemctl", "try-restart", "kubelet.service"], capture_output=True, check=False)
 
 
 def begin(params, lock) -> None:

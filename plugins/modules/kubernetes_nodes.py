@@ -148,7 +148,7 @@ def wait_ready(client: Kubernetes, params) -> None:
         reasons.update(unready(client.get("/api/v1/nodes")["items"], names, params["version"]))
         return not reasons
 
-    if not wait_for(ready, params["wait"], 0.3):
+    if not wait_for(ready, params["wait"], 0.1):
         raise NotReady(
             f"After {params['wait']} s: " + "; ".join(f"{name}: {reason}" for name, reason in sorted(reasons.items()))
         )

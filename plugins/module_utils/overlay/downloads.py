@@ -1,5 +1,5 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which downloads a host lacks, judged by a record of what earlier runs put there, and by digests."""
+"""Downloads of a host: which it lacks, judged by a record of earlier runs and by digests, and how they get there."""
 
 from __future__ import annotations
 
@@ -9,10 +9,28 @@ import json
 import os
 import shutil
 import tarfile
+import tempfile
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any
 
 Stamp = list[int]
+
+RECORD = "/var/lib/ai-infn/downloads.json"
+TIMEOUT = 30
+"""Seconds without any data after which a download fails."""
+DIGEST_REMEDY = (
+    "If the mirror is right, record the digests anew: `make lock-upstream` for the upstream hosts, "
+    "`make lab` for the lab."
+)
+MIRROR_REMEDY = (
+    "Check that the mirror runs, that the option `artifact_mirror` names it, and that it holds what the lock names."
+)
+
+
+class DownloadError(Exception):
+    """A download failed; the message says which, why, and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,11 @@ class Download:
     extract: bool = False
     members: tuple[str, ...] = ()
     strip: int = 0
+
+
+def declared(options: dict[str, Any]) -> Download:
+    """Return a download from the options that declare it."""
+    return Download(**{**options, "mode": int(options["mode"], 8), "members": tuple(options["members"])})
 
 
 def stamp(path: str) -> Stamp | None:
@@ -117,10 +140,87 @@ def write(source: IO[bytes], path: str, mode: int) -> None:
     os.chmod(path, mode)
 
 
-def read_record(path: str) -> dict[str, Any]:
+def read_record() -> dict[str, Any]:
     """Return the record of earlier runs; empty where there is none or it is damaged."""
     try:
-        with open(path, encoding="utf-8") as stream:
+        with open(RECORD, encoding="utf-8") as stream:
             return json.load(stream)
     except (FileNotFoundError, ValueError):
         return {}
+
+
+def write_record(record: dict[str, Any]) -> None:
+    """Write the record by one replacement."""
+    os.makedirs(os.path.dirname(RECORD), exist_ok=True)
+    with open(RECORD + ".new", "w", encoding="utf-8") as stream:
+        json.dump(record, stream, indent=1, sort_keys=True)
+    os.replace(RECORD + ".new", RECORD)
+
+
+def lacking(items: list[Download], record: dict[str, Any], fix: bool) -> list[Download]:
+    """Return the items that are not in place.
+
+    What is in place though no run of ours recorded it gets its mode, if ``fix``, and is added to the record.
+    """
+    return [item for item in items if not _is_right(item, record, fix)]
+
+
+def _is_right(item: Download, record: dict[str, Any], fix: bool) -> bool:
+    entry = record.get(key(item), {})
+    if is_current(item, record, {path: stamp(path) for path in entry.get("files", {})}):
+        return True
+    if item.extract or not os.path.isfile(item.dest) or digest(item.dest) != item.checksum:
+        return False
+    if fix:
+        os.chmod(item.dest, item.mode)
+    record[key(item)] = {"checksum": item.checksum, "files": {item.dest: stamp(item.dest)}}
+    return True
+
+
+def fetch(items: list[Download], record: dict[str, Any]) -> None:
+    """Download all items at the same time, verify all, and only then put them in place and into the record.
+
+    Raises DownloadError.
+    """
+    drafts: dict[Download, str] = {}
+    try:
+        for item in items:
+            folder = item.dest if item.extract else os.path.dirname(item.dest)
+            os.makedirs(folder, mode=0o755, exist_ok=True)
+            descriptor, drafts[item] = tempfile.mkstemp(dir=folder, prefix=".download-")
+            os.close(descriptor)
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            list(pool.map(_download, items, drafts.values()))
+        for item, draft in drafts.items():
+            files = _put_in_place(item, draft)
+            record[key(item)] = {"checksum": item.checksum, "files": {path: stamp(path) for path in files}}
+    finally:
+        for draft in drafts.values():
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(draft)
+
+
+def _download(item: Download, draft: str) -> None:
+    if not item.url.startswith(("http://", "https://")):
+        raise DownloadError(f"{item.url} is no address of the web. {MIRROR_REMEDY}")
+    request = urllib.request.Request(item.url, headers={"User-Agent": "ai_infn.platform"})  # noqa: S310 checked above
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as source, open(draft, "wb") as stream:  # noqa: S310
+            found = copy(source, stream)
+    except (OSError, ValueError) as error:
+        raise DownloadError(f"{item.url}: {error}. {MIRROR_REMEDY}") from error
+    if found != item.checksum:
+        raise DownloadError(
+            f"{item.url} is {found}, recorded is {item.checksum}. Nothing was put in place. {DIGEST_REMEDY}"
+        )
+
+
+def _put_in_place(item: Download, draft: str) -> list[str]:
+    try:
+        if item.extract:
+            return unpack(draft, item)
+        os.chmod(draft, item.mode)
+        os.replace(draft, item.dest)
+    except (OSError, ValueError, tarfile.TarError) as error:
+        raise DownloadError(f"{item.url}: {error}") from error
+    return [item.dest]

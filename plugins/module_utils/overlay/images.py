@@ -1,9 +1,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which images containerd has, and which it lacks."""
+"""Images in containerd: which it has, which it lacks, and how they get there, verified by digest."""
 
 from __future__ import annotations
 
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+CTR = ("ctr", "--connect-timeout", "3s", "--namespace", "k8s.io", "images")
+HOSTS = "/etc/containerd/certs.d"
+"""containerd's folder with its registries and their mirrors."""
+
+
+class ImageError(Exception):
+    """Images could not be pulled; the message says which, why, and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -31,3 +41,34 @@ def parse_list(output: str) -> dict[str, str]:
 def missing(wanted: list[Image], present: dict[str, str]) -> list[Image]:
     """Return the images whose tag is absent or names something else."""
     return [image for image in wanted if present.get(image.reference) != image.digest]
+
+
+def present() -> dict[str, str] | None:
+    """Return {reference: digest} of containerd's images, None where it does not answer."""
+    try:
+        done = subprocess.run([*CTR, "list"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return parse_list(done.stdout) if done.returncode == 0 else None
+
+
+def pull(images: list[Image]) -> None:
+    """Pull images by their digests, four at once, and tag them. Raises ImageError."""
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        failures = [text for text in pool.map(_pull, images) if text]
+    if failures:
+        raise ImageError(
+            f"Images could not be pulled: {'; '.join(failures)}. Look at registry_mirror and, if a digest differs, at "
+            "the digest file."
+        )
+
+
+def _pull(image: Image) -> str:
+    for command in (
+        ["pull", "--hosts-dir", HOSTS, image.by_digest],
+        ["tag", "--force", image.by_digest, image.reference],
+    ):
+        done = subprocess.run([*CTR, *command], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return f"{image.by_digest}: {(done.stderr.strip().splitlines() or [str(done.returncode)])[-1]}"
+    return ""

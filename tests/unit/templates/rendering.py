@@ -19,7 +19,7 @@ import yaml
 from tests.support import ROOT, checked
 
 WRITERS = (
-    ("ai_infn.platform.config_files", "parts"),
+    ("ai_infn.platform.host_setup", "parts"),
     ("ai_infn.platform.kubernetes_objects", "objects"),
     ("ansible.builtin.set_fact", "host_setup_parts"),
     ("ansible.builtin.set_fact", "cluster_setup_objects"),

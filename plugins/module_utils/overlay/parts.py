@@ -1,0 +1,154 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Write the files that belong together, and have running programs take them over, an interruption notwithstanding."""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import json
+import os
+import pwd
+import shlex
+import tempfile
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import (
+    Step,
+    declared,
+    find,
+    idle,
+    is_unit,
+    plan,
+    to_apply,
+)
+
+PENDING = "/var/lib/ai-infn/pending"
+
+
+def owner_name(uid: int) -> str:
+    """Return a user's name, or the number of one without a name."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def group_name(gid: int) -> str:
+    """Return a group's name, or the number of one without a name."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def carry_out(module: AnsibleModule, step: Step) -> None:
+    """Make one file as it shall be."""
+    wanted = step.wanted
+    if wanted.content is None:
+        os.unlink(wanted.path)
+        return
+    if step.rewrite:
+        os.makedirs(os.path.dirname(wanted.path), mode=0o755, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=module.tmpdir)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(wanted.content.encode("utf-8", "surrogateescape"))
+        if wanted.validate:
+            code, output, errors = module.run_command(shlex.split(wanted.validate.replace("%s", shlex.quote(draft))))
+            if code != 0:
+                module.fail_json(
+                    msg=f"{wanted.path} was not replaced: '{wanted.validate}' refuses it: {(errors or output).strip()}"
+                )
+        module.atomic_move(draft, wanted.path)
+    module.set_mode_if_different(wanted.path, wanted.mode, changed=False)
+    module.set_owner_if_different(wanted.path, wanted.owner or None, changed=False)
+    module.set_group_if_different(wanted.path, wanted.group or None, changed=False)
+
+
+def read_pending(name: str) -> list[str]:
+    """Return the files of a part that changed earlier and were not taken over."""
+    try:
+        with open(f"{PENDING}/{name}", encoding="utf-8") as stream:
+            return json.load(stream)
+    except (FileNotFoundError, ValueError):
+        return []
+
+
+def write_pending(name: str, paths: list[str]) -> None:
+    """Remember files that are not taken over; forget the mark when there is none."""
+    if not paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{PENDING}/{name}")
+        return
+    os.makedirs(PENDING, exist_ok=True)
+    with open(f"{PENDING}/{name}", "w", encoding="utf-8") as stream:
+        json.dump(paths, stream)
+
+
+def take_over(module: AnsibleModule, commands: list[str]) -> None:
+    """Run the commands; the mark stays when one fails."""
+    for command in commands:
+        code, output, errors = module.run_command(shlex.split(command))
+        if code != 0:
+            module.fail_json(msg=f"'{command}' ended with {code}: {(errors or output).strip()}")
+
+
+def service_states(module: AnsibleModule, services: list[str]) -> dict[str, tuple[str, str]]:
+    """Return each service's (UnitFileState, ActiveState)."""
+    if not services:
+        return {}
+    command = ["systemctl", "show", "--property=UnitFileState,ActiveState", *services]
+    output = module.run_command(command, check_rc=True)[1]
+    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.strip().split("\n\n")]
+    return {
+        name: (block.get("UnitFileState", ""), block.get("ActiveState", ""))
+        for name, block in zip(services, blocks, strict=True)
+    }
+
+
+def run_services(module: AnsibleModule, services: list[str]) -> list[str]:
+    """Enable and start what is not; return the services."""
+    lacking = idle(services, service_states(module, services))
+    if lacking and not module.check_mode:
+        take_over(module, [f"systemctl enable --quiet --now {' '.join(lacking)}"])
+    return lacking
+
+
+class Part:
+    """Files that belong together: what they need, and which commands follow from that."""
+
+    def __init__(self, module: AnsibleModule, options: dict[str, Any]) -> None:
+        self._module = module
+        self._options = options
+        self._name = options["name"]
+        wanted = [declared(item) for item in options["files"]]
+        self.steps = plan(wanted, {item.path: find(item.path, owner_name, group_name) for item in wanted})
+        self.paths = [step.wanted.path for step in self.steps]
+        self._pending = read_pending(self._name)
+        commands = to_apply(wanted, self.paths, self._pending)
+        busy = bool(commands) and self._is_busy()
+        self.commands = [] if busy else commands
+        self.postponed = commands if busy else []
+        self.reloads_systemd = bool(self.commands) and any(map(is_unit, {*self.paths, *self._pending}))
+
+    def write(self) -> None:
+        """Write the files; the mark says that their commands are due."""
+        if self.commands or self.postponed:
+            write_pending(self._name, sorted({*self.paths, *self._pending}))
+        for step in self.steps:
+            carry_out(self._module, step)
+
+    def apply(self) -> None:
+        """Run the commands, and take the mark away."""
+        if self.commands:
+            take_over(self._module, self.commands)
+            write_pending(self._name, [])
+
+    def warn(self) -> None:
+        """Say what waits for what."""
+        if self.postponed:
+            self._module.warn(f"{self._name} keeps its old settings for now. {self._options['remedy']}".strip())
+
+    def _is_busy(self) -> bool:
+        command = self._options["apply_unless"]
+        return bool(command) and bool(self._module.run_command(shlex.split(command))[1].strip())
