@@ -206,7 +206,7 @@ pulled:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay import downloads, images
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import difference
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import RELOAD, difference
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.parts import Part, run_services, take_over
 
 DOWNLOAD = {
@@ -271,7 +271,7 @@ def bring_files(module: AnsibleModule) -> list[Part]:
         for part in parts:
             part.write()
         if any(part.reloads_systemd for part in parts):
-            take_over(module, ["systemctl daemon-reload"])
+            take_over(module, [RELOAD])
         for part in parts:
             part.apply()
     return parts

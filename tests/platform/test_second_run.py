@@ -28,9 +28,9 @@ def test_what_a_hand_changed_is_shown_by_check_and_repaired_by_the_next_run(mend
 
     shown = mended.playbook("site", check=True).assert_ok().changed
     assert sorted(shown) == [
-        "control-1: Configure and verify",
-        "control-1: Have the network policy agent in the cluster",
-        "worker-1: Configure and run",
+        "control-1: Have the objects in the cluster",
+        "control-1: Label and taint the nodes, and wait until they work",
+        "worker-1: Bring downloads, files, services and images",
     ]
     mended.site()
     assert worker.file("/etc/haproxy/haproxy.cfg").content_string == proxy

@@ -13,6 +13,9 @@ from tests.platform.network import Network, eventually
 from tests.platform.site import Lab
 
 Json = dict[str, Any]
+CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+"""Certificate and key with which the kubelet speaks to the API server."""
+REQUESTS = "https://127.0.0.1:8443/apis/certificates.k8s.io/v1/certificatesigningrequests"
 VERIFY = """
 import socket, ssl, sys
 context = ssl.create_default_context(cafile="/etc/kubernetes/pki/ca.crt")
@@ -54,7 +57,10 @@ def ask_as_kubelet(network: Network, name: str, alternatives: str, names: list[s
     names.append(name)
     item = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest"}
     document = json.dumps({**item, "metadata": {"name": name}, "spec": spec})
-    host.check_output(f"echo {shlex.quote(document)} | kubectl --kubeconfig /etc/kubernetes/kubelet.conf create -f -")
+    host.check_output(
+        f"curl --fail --silent --show-error --cert {CERTIFICATE} --cacert /etc/kubernetes/pki/ca.crt"
+        f" --json {shlex.quote(document)} {REQUESTS}"
+    )
 
 
 def answer(network: Network, name: str) -> list[tuple[str, str]]:

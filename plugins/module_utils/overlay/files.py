@@ -9,6 +9,9 @@ import stat
 from dataclasses import dataclass, replace
 from typing import Any
 
+RELOAD = "systemctl daemon-reload"
+"""What takes a unit over whose file names no command of its own."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -52,8 +55,9 @@ def declared(options: dict[str, Any]) -> Wanted:
     """Return a file from the options that declare it."""
     secret = options["secret_content"]
     content = options["content"] if secret is None else secret
-    rest = {key: value for key, value in options.items() if key not in ("content", "secret_content", "mode")}
-    return Wanted(**rest, mode=int(options["mode"], 8), content=content, secret=secret is not None)
+    apply = options["apply"] or (RELOAD if is_unit(options["path"]) else "")
+    rest = {key: value for key, value in options.items() if key not in ("content", "secret_content", "mode", "apply")}
+    return Wanted(**rest, mode=int(options["mode"], 8), content=content, secret=secret is not None, apply=apply)
 
 
 def is_unit(path: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import (
+    RELOAD,
     Step,
     declared,
     find,
@@ -141,7 +142,7 @@ class Part:
     def apply(self) -> None:
         """Run the commands, and take the mark away."""
         if self.commands:
-            take_over(self._module, self.commands)
+            take_over(self._module, [command for command in self.commands if command != RELOAD])
             write_pending(self._name, [])
 
     def warn(self) -> None:

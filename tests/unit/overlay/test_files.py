@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import (
+    RELOAD,
     Found,
     Wanted,
     declared,
     difference,
     idle,
-    is_unit,
     plan,
     to_apply,
 )
@@ -67,7 +67,15 @@ def test_a_service_that_is_disabled_or_stopped_is_started() -> None:
     assert idle(["a", "b", "c"], states) == ["b", "c"]
 
 
-OPTIONS = {"path": "/f", "content": None, "secret_content": None, "mode": "0640", "owner": "root", "group": "root"}
+OPTIONS = {
+    "path": "/f",
+    "content": None,
+    "secret_content": None,
+    "mode": "0640",
+    "owner": "root",
+    "group": "root",
+    "apply": "",
+}
 
 
 def test_a_secret_content_is_written_and_never_shown() -> None:
@@ -79,5 +87,11 @@ def test_a_secret_content_is_written_and_never_shown() -> None:
 
 
 def test_systemd_is_told_of_its_units_alone() -> None:
-    assert is_unit("/etc/systemd/system/kubelet.service")
-    assert not is_unit("/etc/systemd/journald.conf.d/90-ai-infn.conf")
+    assert declared({**OPTIONS, "path": "/etc/systemd/system/swap-off.service"}).apply == RELOAD
+    assert declared({**OPTIONS, "path": "/etc/systemd/journald.conf.d/90-ai-infn.conf"}).apply == ""
+    kubelet = {
+        **OPTIONS,
+        "path": "/etc/systemd/system/kubelet.service",
+        "apply": "systemctl try-restart kubelet.service",
+    }
+    assert declared(kubelet).apply == "systemctl try-restart kubelet.service"
