@@ -66,8 +66,6 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.template import trust_as_template
 from ansible.utils.vars import combine_vars
 from ansible.vars.plugins import get_vars_from_inventory_sources
-from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.client import CloudError, connect, in_parallel
-from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.live import host_variables
 
 ROLES = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "roles")
 VARIABLES = ("site_name", "openstack_cloud", "openstack_clouds_file")
@@ -115,6 +113,14 @@ class InventoryModule(BaseInventoryPlugin):
         return self.loader.load_from_file(path, trusted_as_template=True)
 
     def _live(self, path):
+        # Not at the top: the SDK takes half a second, and every run of Ansible loads this plugin.
+        from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.client import (
+            CloudError,
+            connect,
+            in_parallel,
+        )
+        from ansible_collections.ai_infn.platform.plugins.module_utils.openstack.live import host_variables
+
         clouds_file = self.get_option("clouds_file")
         if clouds_file:
             clouds_file = os.path.join(os.path.dirname(os.path.abspath(path)), os.path.expanduser(clouds_file))

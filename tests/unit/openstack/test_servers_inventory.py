@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import inventory_loader
+from ansible_collections.ai_infn.platform.plugins.module_utils.openstack import client
 
 from tests.support import ROOT
 
@@ -48,8 +48,7 @@ class Cloud:
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """The cloud that the plugin asks."""
     made = Cloud()
-    module = __import__(type(inventory_loader.get(NAME)).__module__, fromlist=["connect"])
-    monkeypatch.setattr(module, "connect", made.connect)
+    monkeypatch.setattr(client, "connect", made.connect)
     return made
 
 
