@@ -36,7 +36,9 @@ KNOWN_AT_RUN_TIME = {
     "kubernetes_join_control_plane": "{{ inventory_hostname in groups.kube_control_plane }}",
     "__kubernetes_join_token": {"token": "abcdef.0123456789abcdef", "authority": "certificate"},
     "__kubernetes_control_plane_keys": {"stdout": "server: nowhere\n---keys---\nkeys"},
+    "artifact_files": [],
     "_containerd_registry": "docker.io",
+    "_kubernetes_control_plane_component": "kube-apiserver",
 }
 """What roles observe, or give to a template; a new template that needs more of it has its value here."""
 
