@@ -71,11 +71,11 @@ def run(rounds: int, quick: bool) -> dict[str, dict[str, Any]]:
     artifacts = images.locked()
     kubernetes = images.default_kubernetes(artifacts)
     pulled = images.addresses(artifacts, kubernetes, "image")
-    mirrors.need([*pulled.values(), *images.addresses(artifacts, kubernetes, "file").values()])
     LOGS.mkdir(parents=True, exist_ok=True)
     guests.remove_all()
     try:
         with _sysctls(), mirrors.served() as served, tempfile.TemporaryDirectory(prefix="ai-infn-bench-") as folder:
+            mirrors.need([*pulled.values(), *images.addresses(artifacts, kubernetes, "file").values()])
             say("pulling the images once")
             images.preload(Path(folder) / "template", served.registry, sorted(pulled.values()))
             plan = Plan(Path(folder), LOGS, served, kubernetes, pulled["probe"], many=0 if quick else 8)

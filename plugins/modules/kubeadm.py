@@ -109,8 +109,6 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.kubeadm i
 )
 
 RUN_FOLDER = "/run/ai-infn-kubeadm"
-PATIENCE_OF_KUBELET = 0.8
-"""Seconds after which it repeats a refused request for the first time (client-go, reflector)."""
 SOCKET = "unix:///run/containerd/containerd.sock"
 
 
@@ -180,16 +178,13 @@ def keep_pods_out() -> None:
     subprocess.run(["systemctl", "try-restart", "network-policy-base.service"], capture_output=True, check=False)
 
 
-def show_certificate() -> None:
-    """Start the kubelet anew if it waited long for its certificate.
+def start_kubelet_anew() -> None:
+    """Restart the kubelet, now that it has its certificate and an API server.
 
-    Meanwhile its requests were refused; it repeats each after twice the time, up to half a minute, and starts no pod
+    Until then its requests were refused. It repeats each after twice the time, up to half a minute, and starts no pod
     before it knows the services.
     """
-    show = ["systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "--value", "kubelet.service"]
-    started = subprocess.run(show, capture_output=True, text=True, check=False).stdout.strip() or "0"
-    if time.monotonic() - int(started) / 1e6 > PATIENCE_OF_KUBELET:
-        subprocess.run(["systemctl", "try-restart", "kubelet.service"], capture_output=True, check=False)
+    subprocess.run(["systemctl", "try-restart", "kubelet.service"], capture_output=True, check=False)
 
 
 def begin(params, lock) -> None:
@@ -207,8 +202,8 @@ def begin(params, lock) -> None:
                 stream.write(content or "")
         quiet = ["--skip-token-print"] if params["action"] == "init" else []
         run(["kubeadm", params["action"], "--config", f"{RUN_FOLDER}/config.yaml", *quiet], lock, params["timeout"])
-        if params["action"] == "join" and not params["control_plane"]:
-            show_certificate()
+        if params["action"] == "init" or not params["control_plane"]:
+            start_kubelet_anew()
     finally:
         for name in files:
             os.unlink(f"{RUN_FOLDER}/{name}")
