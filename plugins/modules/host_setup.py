@@ -14,10 +14,9 @@ description:
     changes. A record on the host spares the digest of files that are as an earlier run left them.
   - Then makes content, mode and owner of the files as declared, each by one atomic replacement. Contents come from the
     P(ansible.builtin.template#lookup) lookup. Folders that are missing are made with mode C(0755).
-  - A file may name the command by which a running program takes it over. Unlike a handler this survives an interruption
-    -
-    a mark on the host remembers the files until their commands have succeeded. All files are written before the first
-    command runs; where units of systemd are among them, systemd is told first.
+  - A file may name the command by which a running program takes it over. Unlike a handler this survives an
+    interruption, since a mark on the host remembers the files until their commands have succeeded. All files are
+    written before the first command runs; where units of systemd are among them, systemd is told first.
   - At the end enables and starts services, and pulls images into containerd by their digests and gives them their tags,
     so that what a pod runs under the tag is what the lock names.
 extends_documentation_fragment:
@@ -247,23 +246,6 @@ def of_all(module: AnsibleModule, kind: str) -> list:
     return [entry for part in module.params["parts"] for entry in part[kind]]
 
 
-def bring_downloads(module: AnsibleModule) -> list[str]:
-    """Have the downloads; return the paths of those that were missing or altered."""
-    wanted = [downloads.declared(item) for item in of_all(module, "downloads")]
-    if not wanted:
-        return []
-    known = downloads.read_record()
-    record = dict(known)
-    missing = downloads.lacking(wanted, record, fix=not module.check_mode)
-    if not module.check_mode:
-        try:
-            downloads.fetch(missing, record)
-        finally:
-            if record != known:
-                downloads.write_record(record)
-    return [item.dest for item in missing]
-
-
 def bring_files(module: AnsibleModule) -> list[Part]:
     """Have the files, and running programs take them over; return the parts."""
     parts = [Part(module, options) for options in module.params["parts"]]
@@ -277,30 +259,16 @@ def bring_files(module: AnsibleModule) -> list[Part]:
     return parts
 
 
-def bring_images(module: AnsibleModule) -> list[str]:
-    """Have the images; return the references of those that were missing."""
-    wanted = [images.Image(item["image"], item["digest"]) for item in of_all(module, "images")]
-    if not wanted:
-        return []
-    present = images.present()
-    if present is None and not module.check_mode:
-        raise images.ImageError("containerd does not answer; see its journal on the host")
-    missing = images.missing(wanted, present or {})
-    if not module.check_mode:
-        images.pull(missing)
-    return [image.reference for image in missing]
-
-
 def main() -> None:
     """Bring everything, in the order in which one thing needs the other, and report."""
     module = AnsibleModule(
         {"parts": {"type": "list", "elements": "dict", "required": True, "options": PART}}, supports_check_mode=True
     )
     try:
-        downloaded = bring_downloads(module)
+        downloaded = downloads.bring(of_all(module, "downloads"), module.check_mode)
         parts = bring_files(module)
         started = run_services(module, of_all(module, "services"))
-        pulled = bring_images(module)
+        pulled = images.bring(of_all(module, "images"), module.check_mode)
     except (downloads.DownloadError, images.ImageError) as error:
         module.fail_json(msg=str(error))
     for part in parts:

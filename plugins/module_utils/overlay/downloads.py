@@ -156,6 +156,23 @@ def write_record(record: dict[str, Any]) -> None:
     os.replace(RECORD + ".new", RECORD)
 
 
+def bring(options: list[dict[str, Any]], check_mode: bool) -> list[str]:
+    """Have the declared downloads; return the paths of those that were missing or altered. Raises DownloadError."""
+    wanted = [declared(item) for item in options]
+    if not wanted:
+        return []
+    known = read_record()
+    record = dict(known)
+    missing = lacking(wanted, record, fix=not check_mode)
+    if not check_mode:
+        try:
+            fetch(missing, record)
+        finally:
+            if record != known:
+                write_record(record)
+    return [item.dest for item in missing]
+
+
 def lacking(items: list[Download], record: dict[str, Any], fix: bool) -> list[Download]:
     """Return the items that are not in place.
 

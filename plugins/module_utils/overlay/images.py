@@ -52,6 +52,20 @@ def present() -> dict[str, str] | None:
     return parse_list(done.stdout) if done.returncode == 0 else None
 
 
+def bring(options: list[dict[str, str]], check_mode: bool) -> list[str]:
+    """Have the declared images; return the references of those that were missing. Raises ImageError."""
+    wanted = [Image(item["image"], item["digest"]) for item in options]
+    if not wanted:
+        return []
+    found = present()
+    if found is None and not check_mode:
+        raise ImageError("containerd does not answer; see its journal on the host")
+    lacking = missing(wanted, found or {})
+    if not check_mode:
+        pull(lacking)
+    return [image.reference for image in lacking]
+
+
 def pull(images: list[Image]) -> None:
     """Pull images by their digests, four at once, and tag them. Raises ImageError."""
     with ThreadPoolExecutor(max_workers=4) as pool:
