@@ -22,7 +22,6 @@ LAB_VARIABLES = settings.REPOSITORY / "inventories" / "lab" / "group_vars"
 PLAYBOOK = "playbooks/overlay.yml"
 ALLOWED_ON_OLD_HOSTS = (
     "See how far the control planes outside of this run are",
-    "Make a token for the host",
     "Label and taint the nodes, and wait until they work",
 )
 """Tasks that may run on hosts that were there before, when a worker is added: what the cluster is told or asked."""
@@ -50,8 +49,8 @@ class Ours:
 
     def add(self, hosts: Sequence[Host], new: Sequence[Host]) -> None:
         """Add booted guests: their host lines, and the playbook for them; ``hosts`` are all hosts afterwards."""
-        self.playbook(hosts, "add", "--limit", ",".join(host.name for host in new))
-        state.wait(self._shell, CONTROL, hosts)
+        with state.watched(self._shell, CONTROL, hosts, new):
+            self.playbook(hosts, "add", "--limit", ",".join(host.name for host in new))
 
     def again(self, hosts: Sequence[Host]) -> float:
         """Run the playbook with nothing to change and return its seconds per host."""

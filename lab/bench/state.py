@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +27,28 @@ print(json.dumps({"seen": sorted(seen), "error": error}))
 """What each pod runs: asks the service by its DNS name until a pod of every node has answered."""
 
 
-def wait(shell: Shell, control: Host, hosts: Sequence[Host]) -> None:
-    """Return when every node is Ready and all of CoreDNS is available; part of what the clock measures."""
+def wait(shell: Shell, control: Host, hosts: Sequence[Host], new: Sequence[Host] = ()) -> None:
+    """Return when every node is Ready and all of CoreDNS is available; part of what the clock measures.
+
+    May begin before ``new`` hosts join: it watches, so the answer comes with the event and costs the others nothing.
+    """
     names = " ".join(f"node/{host.name}" for host in hosts)
+    created = "".join(f"{KUBECTL} wait node/{host.name} --for=create --timeout=300s >/dev/null && " for host in new)
     script = f"""
-    tries=0
-    until {KUBECTL} wait {names} --for=condition=Ready --timeout=60s >/dev/null 2>/tmp/bench-wait; do
-        tries=$((tries + 1))
-        [ $tries -lt 120 ] || {{ cat /tmp/bench-wait; {KUBECTL} get nodes,pods -A -o wide; exit 1; }}
-        sleep 0.25
-    done
-    {KUBECTL} --namespace kube-system rollout status deployment/coredns --timeout=120s >/dev/null ||
+    {created}{KUBECTL} wait {names} --for=condition=Ready --timeout=300s >/dev/null &&
+        {KUBECTL} --namespace kube-system rollout status deployment/coredns --timeout=120s >/dev/null ||
         {{ {KUBECTL} get nodes,pods -A -o wide; exit 1; }}
     """
-    shell.run(control, script)
+    shell.run(control, script, deadline=360)
+
+
+@contextmanager
+def watched(shell: Shell, control: Host, hosts: Sequence[Host], new: Sequence[Host]) -> Iterator[None]:
+    """Watch the wanted state of a cluster that runs while the body changes it; both have ended afterwards."""
+    with ThreadPoolExecutor(1) as pool:
+        reached = pool.submit(wait, shell, control, hosts, new)
+        yield
+        reached.result()
 
 
 def observe(shell: Shell, control: Host, hosts: Sequence[Host], image: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Bare:
 
     def add(self, hosts: Sequence[Host], new: Sequence[Host]) -> None:
         """Join booted guests to a cluster; ``hosts`` are all hosts afterwards."""
-        with ThreadPoolExecutor(len(new) + 1) as pool:
+        with state.watched(self._shell, CONTROL, hosts, new), ThreadPoolExecutor(len(new) + 1) as pool:
             command = pool.submit(self._shell.run, CONTROL, "kubeadm token create --print-join-command")
             prepared = [pool.submit(self._prepare, host) for host in new]
             join = join_command(command.result())
@@ -59,7 +59,6 @@ class Bare:
                 ready.result()
             for joined in [pool.submit(self._join, host, join) for host in new]:
                 joined.result()
-        state.wait(self._shell, CONTROL, hosts)
 
     def close(self) -> None:
         """End the connections."""
