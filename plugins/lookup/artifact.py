@@ -114,6 +114,7 @@ _raw:
       returned: for an image
 """
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -134,13 +135,19 @@ REMEDIES = {
 }
 
 
+@functools.cache
+def read_yaml(path: Path) -> Any:
+    """A file's content, read once in a run: a host's parts name a dozen artifacts."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
 def read_digests(option: str) -> tuple[dict[str, Any], str, str]:
     """The digest file, its name, and the remedy if it lacks something; ArtifactError if there is no such file."""
     remedy = REMEDIES["site" if option else "upstream"]
     path = Path(option).expanduser() if option else FILES / "digests_upstream.yml"
     if not path.is_file():
         raise ArtifactError(f"there is no digest file {path}. Remedy: {remedy}")
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}, str(path), remedy
+    return read_yaml(path) or {}, str(path), remedy
 
 
 class LookupModule(LookupBase):
@@ -149,7 +156,7 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
         """Answer one dictionary for each name; raises AnsibleLookupError with a remedy."""
         self.set_options(var_options=variables, direct=kwargs)
-        lock = yaml.safe_load((FILES / "lock.yml").read_text(encoding="utf-8"))
+        lock = read_yaml(FILES / "lock.yml")
         try:
             digests, source, remedy = read_digests(str(self.get_option("digests")))
             version, kubernetes = str(self.get_option("version")), str(self.get_option("kubernetes"))
