@@ -16,130 +16,40 @@ description:
     P(ansible.builtin.template#lookup) lookup. Folders that are missing are made with mode C(0755).
   - A file may name the command by which a running program takes it over. Unlike a handler this survives an
     interruption, since a mark on the host remembers the files until their commands have succeeded. All files are
-    written before the first command runs; where units of systemd are among them, systemd is told first.
-  - At the end enables and starts services, and pulls images into containerd by their digests and gives them their tags,
+    written and services enabled before the first command runs, and systemd is told first; the commands of one part run
+    one after the other, those of different parts side by side.
+  - At the end starts services, and pulls images into containerd by their digests and gives them their tags,
     so that what a pod runs under the tag is what the lock names.
+  - Last of all the host may join its cluster, which then costs no further visit.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
+  - ai_infn.platform.host_parts
 options:
-  parts:
-    description: What belongs together, usually one part for each role.
-    type: list
-    elements: dict
-    required: true
+  join:
+    description: How the host joins a cluster that it is no member of, when all is there, as M(ai_infn.platform.kubeadm)
+      does for a worker. Left out, its membership is left alone.
+    type: dict
     suboptions:
       name:
-        description: Name of the part, for the mark of files that are not taken over yet.
+        description: Name of the host's Node.
         type: str
         required: true
-      downloads:
-        description: Downloads.
-        type: list
-        elements: dict
-        default: []
-        suboptions:
-          url:
-            description: Where to download it; the lookup P(ai_infn.platform.artifact#lookup) knows.
-            type: str
-            required: true
-          checksum:
-            description: Digest of the download, as C(sha256:...).
-            type: str
-            required: true
-          dest:
-            description: Path of the file, or the folder to unpack the archive into.
-            type: path
-            required: true
-          mode:
-            description: Mode of the file, as an octal string; files of an archive keep theirs.
-            type: str
-            default: "0755"
-          extract:
-            description: Whether it is a tar archive to unpack.
-            type: bool
-            default: false
-          members:
-            description: Files of the archive to take. Empty takes all.
-            type: list
-            elements: str
-            default: []
-          strip:
-            description: How many leading folders of the archive's names are left off.
-            type: int
-            default: 0
-      files:
-        description: The files.
-        type: list
-        elements: dict
-        default: []
-        suboptions:
-          path:
-            description: Path of the file.
-            type: path
-            required: true
-          content:
-            description: Its content. Leave it out to remove the file.
-            type: str
-          secret_content:
-            description: In place of O(parts[].files[].content), a content that no log and no difference shows.
-            type: str
-          line:
-            description: In place of O(parts[].files[].content), a line that a file of somebody else's must hold.
-            type: str
-            default: ""
-          after:
-            description: Regular expression of the line after which O(parts[].files[].line) is put. Empty puts it at the
-              beginning.
-            type: str
-            default: ""
-          mode:
-            description: Its mode, as an octal string.
-            type: str
-            default: "0644"
-          owner:
-            description: Name of its owner. Empty leaves the owner alone.
-            type: str
-            default: root
-          group:
-            description: Name of its group. Empty leaves the group alone.
-            type: str
-            default: root
-          validate:
-            description: Command that must succeed before the file is replaced; C(%s) is the path of the new one.
-            type: str
-            default: ""
-          apply:
-            description: Command to run when the file has changed; equal commands of a part run once.
-            type: str
-            default: ""
-      apply_unless:
-        description: Command that postpones those of the part by printing something, for example a list of running
-          containers.
+      address:
+        description: Address of the host.
         type: str
-        default: ""
-      remedy:
-        description: What to do where O(parts[].apply_unless) postpones the commands, for the message about it.
+        required: true
+      config:
+        description: kubeadm's configuration, in base64.
         type: str
-        default: ""
-      services:
-        description: Services that are enabled and running afterwards.
-        type: list
-        elements: str
-        default: []
-      images:
-        description: Images of containerd's namespace C(k8s.io).
-        type: list
-        elements: dict
-        default: []
-        suboptions:
-          image:
-            description: Reference with its tag.
-            type: str
-            required: true
-          digest:
-            description: Digest as C(sha256:...).
-            type: str
-            required: true
+        required: true
+      discovery:
+        description: Kubeconfig without a user by which the cluster is found, in base64.
+        type: str
+        required: true
+      reset_allowed:
+        description: Whether whatever is on the host may be destroyed.
+        type: bool
+        default: false
 attributes:
   diff_mode:
     details: Shows each file's difference.
@@ -201,12 +111,20 @@ pulled:
   returned: success
   type: list
   elements: str
+joined:
+  description: What kubeadm did, as RV(ai_infn.platform.kubeadm#module:step) says; empty without O(join).
+  returned: success
+  type: str
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay import downloads, images
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay import downloads, images, membership
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.commands import CommandError, run_all
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import RELOAD, difference
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.parts import Part, run_services, take_over
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.parts import Part
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.services import Services
 
 DOWNLOAD = {
     "url": {"type": "str", "required": True},
@@ -239,6 +157,21 @@ PART = {
     "services": {"type": "list", "elements": "str", "default": []},
     "images": {"type": "list", "elements": "dict", "default": [], "options": IMAGE},
 }
+JOIN = {
+    "name": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    "config": {"type": "str", "required": True, "no_log": True},
+    "discovery": {"type": "str", "required": True, "no_log": True},
+    "reset_allowed": {"type": "bool", "default": False},
+}
+FAILURES = (
+    downloads.DownloadError,
+    images.ImageError,
+    membership.KubeadmError,
+    CommandError,
+    OSError,
+    ValueError,
+)
 
 
 def of_all(module: AnsibleModule, kind: str) -> list:
@@ -246,41 +179,49 @@ def of_all(module: AnsibleModule, kind: str) -> list:
     return [entry for part in module.params["parts"] for entry in part[kind]]
 
 
-def bring_files(module: AnsibleModule) -> list[Part]:
-    """Have the files, and running programs take them over; return the parts."""
-    parts = [Part(module, options) for options in module.params["parts"]]
-    if not module.check_mode:
-        for part in parts:
-            part.write()
-        if any(part.reloads_systemd for part in parts):
-            take_over(module, [RELOAD])
-        for part in parts:
-            part.apply()
-    return parts
+def take_over(module: AnsibleModule, parts: list[Part], services: Services) -> None:
+    """Have running programs take over what is written: systemd first, then the parts side by side."""
+    enabled = services.enable()
+    if enabled or any(part.reloads_systemd for part in parts):
+        run_all(module, [RELOAD])
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(Part.apply, parts))
+    services.start()
 
 
 def main() -> None:
     """Bring everything, in the order in which one thing needs the other, and report."""
     module = AnsibleModule(
-        {"parts": {"type": "list", "elements": "dict", "required": True, "options": PART}}, supports_check_mode=True
+        {
+            "parts": {"type": "list", "elements": "dict", "required": True, "options": PART},
+            "join": {"type": "dict", "options": JOIN},
+        },
+        supports_check_mode=True,
     )
     try:
         downloaded = downloads.bring(of_all(module, "downloads"), module.check_mode)
-        parts = bring_files(module)
-        started = run_services(module, of_all(module, "services"))
+        parts = [Part(module, options) for options in module.params["parts"]]
+        services = Services(module, of_all(module, "services"))
+        if not module.check_mode:
+            for part in parts:
+                part.write()
+            take_over(module, parts, services)
         pulled = images.bring(of_all(module, "images"), module.check_mode)
-    except (downloads.DownloadError, images.ImageError) as error:
+        step = membership.join(module.params["join"], module.check_mode) if module.params["join"] else None
+    except FAILURES as error:
         module.fail_json(msg=str(error))
     for part in parts:
         part.warn()
     module.exit_json(
-        changed=bool(downloaded or started or pulled) or any(part.steps or part.commands for part in parts),
+        changed=bool(downloaded or services.idle or pulled or (step and step.changes))
+        or any(part.steps or part.commands for part in parts),
         downloaded=downloaded,
         changed_paths=[path for part in parts for path in part.paths],
-        started=started,
+        started=services.idle,
         applied=[command for part in parts for command in part.commands],
         postponed=[command for part in parts for command in part.postponed],
         pulled=pulled,
+        joined=step.step if step else "",
         diff=[difference(step) for part in parts for step in part.steps],
     )
 

@@ -15,10 +15,10 @@ from tests.platform.test_layers import EXAMPLE
 
 OLD_HOSTS = ("control-1", "worker-1", "worker-2")
 TOLD_TO_THE_CLUSTER = (
-    "Make a token for the host",
+    "See how far the control planes outside of this run are",
     "Label and taint the nodes, and wait until they work",
 )
-"""Tasks that run on the leading control plane for a new node: they change objects of the API, and no host."""
+"""Tasks that run on a control plane for a new node: they change objects of the API (a token, the Node), and no host."""
 WORKER_3 = {"all": {"children": {"kubernetes": {"children": {"kube_worker": {"hosts": {"worker-3": None}}}}}}}
 
 PINNED = """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +69,18 @@ def test_the_audit_log_names_a_change_and_never_the_content_of_a_secret(lab: Lab
     named = 'grep -q \'"name":"audited"\' /var/log/kubernetes/audit/audit.log'
     eventually(lambda: bool(log.run(named).rc == 0), 20, "the audit log names the secret")
     assert log.run("grep -rc never-in-a-log /var/log/kubernetes/audit/audit.log").rc != 0
+
+
+def test_no_journal_of_a_host_holds_a_secret_of_the_site(lab: Lab) -> None:
+    folder = Path(lab.hostvars()[CONTROL_PLANE]["site_state_dir"])
+    key = (folder / "secrets" / "kubernetes_encryption_key").read_text(encoding="ascii").strip()
+    written = base64.b64encode(key.encode()).decode()
+    assert written in lab.ssh(CONTROL_PLANE).check_output("cat /etc/kubernetes/ai-infn/encryption.yaml")
+    for host in ("control-1", "worker-1"):
+        journal = lab.ssh(host).check_output("journalctl --no-pager _UID=0")
+        assert "host_setup" in journal  # Ansible does write down what its modules are told
+        assert key not in journal and written not in journal
+        assert not re.search(r"(tlsBootstrapToken|token): [a-z0-9]{6}\.[a-z0-9]{16}", journal)
 
 
 def test_a_privileged_pod_is_refused_outside_of_the_system(lab: Lab) -> None:

@@ -10,6 +10,7 @@ import os
 import shutil
 import tarfile
 import tempfile
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any
@@ -103,32 +104,23 @@ def place(name: str, members: tuple[str, ...], strip: int) -> str | None:
     return path if path and (not members or path in members) else None
 
 
-def unpack(archive: str, item: Download) -> list[str]:
-    """Unpack the wanted files of a tar archive in one pass, and put them in place when all are there.
+def unpack(archive: str, item: Download, drafts: dict[str, str]) -> None:
+    """Unpack the wanted files of a tar archive in one pass, beside their places; adds {place: draft} to ``drafts``.
 
-    Returns their paths. Raises ValueError for a member that the archive has not got.
+    Raises ValueError for a member that the archive has not got.
     """
     members = tuple(member.removeprefix("./") for member in item.members)
-    drafts: dict[str, str] = {}
-    try:
-        with tarfile.open(archive) as bundle:
-            for entry in bundle:
-                path = place(entry.name, members, item.strip) if entry.isfile() else None
-                if path:
-                    target = os.path.join(item.dest, path)
-                    drafts[target] = f"{target}.new"
-                    write(bundle.extractfile(entry), drafts[target], entry.mode & 0o7777)
-            lacking = {os.path.join(item.dest, member) for member in members} - set(drafts)
-            if lacking:
-                names = ", ".join(sorted(entry.name for entry in bundle.getmembers()))
-                raise ValueError(f"the archive lacks what would be {', '.join(sorted(lacking))}; it has: {names}")
-        for target, draft in drafts.items():
-            os.replace(draft, target)
-    finally:
-        for draft in drafts.values():
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(draft)
-    return list(drafts)
+    with tarfile.open(archive) as bundle:
+        for entry in bundle:
+            path = place(entry.name, members, item.strip) if entry.isfile() else None
+            if path:
+                target = os.path.join(item.dest, path)
+                drafts[target] = f"{target}.new"
+                write(bundle.extractfile(entry), drafts[target], entry.mode & 0o7777)
+        lacking = {os.path.join(item.dest, member) for member in members} - set(drafts)
+        if lacking:
+            names = ", ".join(sorted(entry.name for entry in bundle.getmembers()))
+            raise ValueError(f"the archive lacks what would be {', '.join(sorted(lacking))}; it has: {names}")
 
 
 def write(source: IO[bytes], path: str, mode: int) -> None:
@@ -194,34 +186,52 @@ def _is_right(item: Download, record: dict[str, Any], fix: bool) -> bool:
 
 
 def fetch(items: list[Download], record: dict[str, Any]) -> None:
-    """Download all items at the same time, verify all, and only then put them in place and into the record.
+    """Download and unpack all items at the same time, verify all, and only then put them in place and into the record.
 
     Raises DownloadError.
     """
-    drafts: dict[Download, str] = {}
+    drafts: list[dict[str, str]] = [{} for dummy in items]
     try:
-        for item in items:
-            folder = item.dest if item.extract else os.path.dirname(item.dest)
-            os.makedirs(folder, mode=0o755, exist_ok=True)
-            descriptor, drafts[item] = tempfile.mkstemp(dir=folder, prefix=".download-")
-            os.close(descriptor)
         with ThreadPoolExecutor(max_workers=4) as pool:
-            list(pool.map(_download, items, drafts.values()))
-        for item, draft in drafts.items():
-            files = _put_in_place(item, draft)
+            list(pool.map(_draft, items, drafts))
+        for item, files in zip(items, drafts, strict=True):
+            for path, draft in files.items():
+                os.replace(draft, path)
             record[key(item)] = {"checksum": item.checksum, "files": {path: stamp(path) for path in files}}
+    except OSError as error:
+        raise DownloadError(f"{error}. Nothing is recorded of what was not put in place") from error
     finally:
-        for draft in drafts.values():
+        for draft in (draft for files in drafts for draft in files.values()):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(draft)
 
 
-def _download(item: Download, draft: str) -> None:
-    # Not at the top: it is half of what the module's start costs, and most runs download nothing.
-    from ansible.module_utils.urls import open_url
-
+def _draft(item: Download, drafts: dict[str, str]) -> None:
+    # {place: verified file beside it} of one item goes into ``drafts``, also when it ends in an error.
+    folder = item.dest if item.extract else os.path.dirname(item.dest)
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=folder, prefix=".download-")
+    os.close(descriptor)
+    if not item.extract:
+        drafts[item.dest] = draft
+        _download(item, draft)
+        os.chmod(draft, item.mode)
+        return
     try:
-        with open_url(item.url, timeout=TIMEOUT, http_agent="ai_infn.platform") as source, open(draft, "wb") as stream:
+        _download(item, draft)
+        unpack(draft, item, drafts)
+    except (OSError, ValueError, tarfile.TarError) as error:
+        raise DownloadError(f"{item.url}: {error}") from error
+    finally:
+        os.unlink(draft)
+
+
+def _download(item: Download, draft: str) -> None:
+    # Not by Ansible's open_url, whose import alone would take as long as all else that starts the module.
+    opener = urllib.request.build_opener()
+    opener.addheaders = [("User-Agent", "ai_infn.platform")]
+    try:
+        with opener.open(item.url, timeout=TIMEOUT) as source, open(draft, "wb") as stream:
             found = copy(source, stream)
     except (OSError, ValueError) as error:
         raise DownloadError(f"{item.url}: {error}. {MIRROR_REMEDY}") from error
@@ -229,14 +239,3 @@ def _download(item: Download, draft: str) -> None:
         raise DownloadError(
             f"{item.url} is {found}, recorded is {item.checksum}. Nothing was put in place. {DIGEST_REMEDY}"
         )
-
-
-def _put_in_place(item: Download, draft: str) -> list[str]:
-    try:
-        if item.extract:
-            return unpack(draft, item)
-        os.chmod(draft, item.mode)
-        os.replace(draft, item.dest)
-    except (OSError, ValueError, tarfile.TarError) as error:
-        raise DownloadError(f"{item.url}: {error}") from error
-    return [item.dest]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import stat
@@ -54,7 +55,7 @@ class Step:
 def declared(options: dict[str, Any]) -> Wanted:
     """Return a file from the options that declare it."""
     secret = options["secret_content"]
-    content = options["content"] if secret is None else secret
+    content = options["content"] if secret is None else base64.b64decode(secret, validate=True).decode()
     apply = options["apply"] or (RELOAD if is_unit(options["path"]) else "")
     rest = {key: value for key, value in options.items() if key not in ("content", "secret_content", "mode", "apply")}
     return Wanted(**rest, mode=int(options["mode"], 8), content=content, secret=secret is not None, apply=apply)
@@ -124,19 +125,6 @@ def difference(step: Step) -> dict[str, str]:
         before = f"{found.owner}:{found.group} {found.mode:04o}\n"
         after = f"{wanted.owner}:{wanted.group} {wanted.mode:04o}\n"
     return {"before_header": wanted.path, "after_header": wanted.path, "before": before, "after": after}
-
-
-def idle(services: list[str], states: dict[str, tuple[str, str]]) -> list[str]:
-    """Return the services that are not both enabled and running.
-
-    ``states`` gives (UnitFileState, ActiveState) by name.
-    """
-    running = ("active", "activating", "reloading")
-    return [
-        name
-        for name in services
-        if states[name][0] not in ("enabled", "static", "generated") or states[name][1] not in running
-    ]
 
 
 def to_apply(wanted: list[Wanted], changed: list[str], pending: list[str]) -> list[str]:

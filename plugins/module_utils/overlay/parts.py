@@ -13,12 +13,12 @@ import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.commands import run_all
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import (
     RELOAD,
     Step,
     declared,
     find,
-    idle,
     is_unit,
     plan,
     to_apply,
@@ -86,35 +86,6 @@ def write_pending(name: str, paths: list[str]) -> None:
         json.dump(paths, stream)
 
 
-def take_over(module: AnsibleModule, commands: list[str]) -> None:
-    """Run the commands; the mark stays when one fails."""
-    for command in commands:
-        code, output, errors = module.run_command(shlex.split(command))
-        if code != 0:
-            module.fail_json(msg=f"'{command}' ended with {code}: {(errors or output).strip()}")
-
-
-def service_states(module: AnsibleModule, services: list[str]) -> dict[str, tuple[str, str]]:
-    """Return each service's (UnitFileState, ActiveState)."""
-    if not services:
-        return {}
-    command = ["systemctl", "show", "--property=UnitFileState,ActiveState", *services]
-    output = module.run_command(command, check_rc=True)[1]
-    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.strip().split("\n\n")]
-    return {
-        name: (block.get("UnitFileState", ""), block.get("ActiveState", ""))
-        for name, block in zip(services, blocks, strict=True)
-    }
-
-
-def run_services(module: AnsibleModule, services: list[str]) -> list[str]:
-    """Enable and start what is not; return the services."""
-    lacking = idle(services, service_states(module, services))
-    if lacking and not module.check_mode:
-        take_over(module, [f"systemctl enable --quiet --now {' '.join(lacking)}"])
-    return lacking
-
-
 class Part:
     """Files that belong together: what they need, and which commands follow from that."""
 
@@ -140,9 +111,9 @@ class Part:
             carry_out(self._module, step)
 
     def apply(self) -> None:
-        """Run the commands, and take the mark away."""
+        """Run the commands, and take the mark away. Raises CommandError; the mark stays then."""
         if self.commands:
-            take_over(self._module, [command for command in self.commands if command != RELOAD])
+            run_all(self._module, [command for command in self.commands if command != RELOAD])
             write_pending(self._name, [])
 
     def warn(self) -> None:

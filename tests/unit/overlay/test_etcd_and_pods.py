@@ -1,10 +1,8 @@
-"""Etcd's quorum, static pods, downloads, ranges, certificates and status, as pure functions."""
+"""Etcd's quorum, static pods, ranges, certificates and status, as pure functions."""
 
 from __future__ import annotations
 
-import tarfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +13,6 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.certifica
     parse_end,
 )
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import parse_kubeconfig
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.downloads import (
-    Download,
-    is_current,
-    key,
-    place,
-    unpack,
-)
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.etcd import (
     Member,
     find_member,
@@ -100,33 +91,6 @@ def test_only_pods_that_run_with_other_options_are_outdated() -> None:
     manifests = {"kube-apiserver": annotate(MANIFEST, CONFIGURATION, "new"), "kube-scheduler": MANIFEST}
     wanted = {"kube-apiserver": "new", "kube-scheduler": "new", "not-here": "new"}
     assert outdated(manifests, CONFIGURATION, wanted) == ["kube-scheduler"]
-
-
-def test_a_download_is_current_only_while_its_files_are_as_they_were() -> None:
-    item = Download("https://x/y", "sha256:1", "/bin/y")
-    record = {key(item): {"checksum": "sha256:1", "files": {"/bin/y": [1, 2, 3, 4]}}}
-    assert is_current(item, record, {"/bin/y": [1, 2, 3, 4]})
-    assert not is_current(item, record, {"/bin/y": [1, 9, 3, 4]})
-    assert not is_current(item, record, {"/bin/y": None})
-    assert not is_current(Download("https://x/y", "sha256:2", "/bin/y"), record, {"/bin/y": [1, 2, 3, 4]})
-
-
-def test_members_of_an_archive_are_chosen_without_leading_folders() -> None:
-    assert place("etcd-v3/etcdctl", ("etcdctl",), 1) == "etcdctl"
-    assert place("etcd-v3/etcd", ("etcdctl",), 1) is None
-    assert place("./bridge", (), 0) == "bridge"
-
-
-@pytest.mark.parametrize("name", ["../../etc/passwd", "bridge"])
-def test_an_archive_that_lacks_a_member_or_leaves_the_folder_changes_nothing(name: str, tmp_path: Path) -> None:
-    archive, folder = tmp_path / "plugins.tar", tmp_path / "bin"
-    with tarfile.open(archive, "w") as bundle:
-        bundle.addfile(tarfile.TarInfo(name))
-    with pytest.raises(ValueError, match="archive"):
-        unpack(
-            str(archive), Download("https://x/y", "sha256:1", str(folder), members=("loopback", "bridge"), extract=True)
-        )
-    assert not folder.exists() or not list(folder.iterdir())
 
 
 def test_ranges_that_overlap_are_named_with_a_remedy() -> None:

@@ -1,0 +1,59 @@
+"""Downloads of a host: which it lacks, and that they come whole or not at all."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.downloads import (
+    Download,
+    DownloadError,
+    digest,
+    fetch,
+    is_current,
+    key,
+    place,
+)
+
+
+def test_a_download_is_current_only_while_its_files_are_as_they_were() -> None:
+    item = Download("https://x/y", "sha256:1", "/bin/y")
+    record = {key(item): {"checksum": "sha256:1", "files": {"/bin/y": [1, 2, 3, 4]}}}
+    assert is_current(item, record, {"/bin/y": [1, 2, 3, 4]})
+    assert not is_current(item, record, {"/bin/y": [1, 9, 3, 4]})
+    assert not is_current(item, record, {"/bin/y": None})
+    assert not is_current(Download("https://x/y", "sha256:2", "/bin/y"), record, {"/bin/y": [1, 2, 3, 4]})
+
+
+def test_members_of_an_archive_are_chosen_without_leading_folders() -> None:
+    assert place("etcd-v3/etcdctl", ("etcdctl",), 1) == "etcdctl"
+    assert place("etcd-v3/etcd", ("etcdctl",), 1) is None
+    assert place("./bridge", (), 0) == "bridge"
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "bridge"])
+def test_an_archive_that_lacks_a_member_or_leaves_the_folder_changes_nothing(name: str, tmp_path: Path) -> None:
+    archive, folder = tmp_path / "plugins.tar", tmp_path / "bin"
+    with tarfile.open(archive, "w") as bundle:
+        bundle.addfile(tarfile.TarInfo(name))
+    item = Download(archive.as_uri(), digest(str(archive)), str(folder), members=("loopback", "bridge"), extract=True)
+    with pytest.raises(DownloadError, match="archive"):
+        fetch([item], {})
+    assert not list(folder.iterdir())
+
+
+def test_nothing_is_put_in_place_when_one_of_several_is_not_what_the_lock_names(tmp_path: Path) -> None:
+    archive, folder = tmp_path / "plugins.tar", tmp_path / "bin"
+    record: dict[str, object] = {}
+    with tarfile.open(archive, "w") as bundle:
+        bundle.addfile(tarfile.TarInfo("bridge"))
+    right = Download(archive.as_uri(), digest(str(archive)), str(folder), extract=True)
+    wrong = Download(archive.as_uri(), "sha256:0", str(folder / "kubelet"))
+    with pytest.raises(DownloadError, match="lock-upstream"):
+        fetch([right, wrong], record)
+    assert not list(folder.iterdir())
+    assert record == {}
+    fetch([right], record)
+    assert [path.name for path in folder.iterdir()] == ["bridge"]
+    assert list(record) == [str(folder)]
