@@ -80,7 +80,6 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client im
     wait_for,
 )
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.static_pods import (
-    ALONE,
     CERTIFICATES,
     CONFIGURATION,
     KEYS,
@@ -138,7 +137,7 @@ class ControlPlane:
         names = outdated(self.manifests(), CONFIGURATION, wanted)
         for name in [] if self._module.check_mode else names:
             self.kubeadm("init", "phase", "control-plane", PHASES[name])
-            if name in ALONE:
+            if name == "kube-apiserver":  # the others come back with its help
                 self.await_pod(name, CONFIGURATION, wanted[name])
         for name in [] if self._module.check_mode else names:
             self.await_pod(name, CONFIGURATION, wanted[name])
@@ -154,7 +153,11 @@ class ControlPlane:
         Kubernetes(ADMIN_KUBECONFIG).merge(path, {"spec": {"template": template}})
 
     def renew(self) -> list[str]:
-        """Renew all certificates, then restart every pod whose certificates are others; return the pods."""
+        """Renew all certificates, then restart every pod whose certificates are others; return the pods.
+
+        All at once: the host's API server knows no other etcd than the host's, and a kubelet asks that API server to
+        forget the old pod of etcd before it starts the new one, half a minute long if it is there and has no etcd.
+        """
         manifests = self.manifests()
         if self._module.check_mode:
             return list(manifests)
@@ -167,8 +170,6 @@ class ControlPlane:
             with open(draft, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
                 stream.write(annotate(manifests[name], CERTIFICATES, wanted[name]))
             os.replace(draft, f"{MANIFESTS}/{name}.yaml")
-            if name in ALONE:
-                self.await_pod(name, CERTIFICATES, wanted[name])
         for name in names:
             self.await_pod(name, CERTIFICATES, wanted[name])
         return names

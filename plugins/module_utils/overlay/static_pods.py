@@ -32,10 +32,6 @@ KEYS = {
 """What each static pod reads at its start, below /etc/kubernetes; etcd comes first."""
 
 
-ALONE = ("etcd", "kube-apiserver")
-"""Static pods that must be ready again before the next one restarts; the others have their stand-ins elsewhere."""
-
-
 def annotation(manifest: str, key: str) -> str:
     """Return an annotation of a manifest's text, empty where it has none."""
     match = re.search(rf"^\s+{re.escape(key)}:\s*[\"']?([^\"'\s]+)", manifest, re.MULTILINE)
