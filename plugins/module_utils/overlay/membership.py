@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import time
 
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import read_text
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import read_text, wait_for
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import LOCK, MARKER, observe
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.kubeadm import (
     FINISH,
@@ -44,16 +44,17 @@ class KubeadmError(Exception):
 def only_one(deadline: float):
     """Hold the host's kubeadm lock. A kubeadm whose Ansible died keeps it: the descriptor is inherited."""
     os.makedirs(RUN_FOLDER, mode=0o700, exist_ok=True)
-    end = time.monotonic() + deadline
     with open(LOCK, "w", encoding="utf-8") as lock:
-        while True:
+
+        def taken() -> bool:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > end:
-                    raise KubeadmError(f"another kubeadm has been running on this host for {deadline:.0f} s") from error
-                time.sleep(0.5)
+            except BlockingIOError:
+                return False
+            return True
+
+        if not wait_for(taken, deadline):
+            raise KubeadmError(f"another kubeadm has been running on this host for {deadline:.0f} s")
         yield lock
 
 

@@ -52,3 +52,13 @@ def test_a_kubelet_without_a_certificate_counts_as_late(tmp_path: Path, monkeypa
     answer = subprocess.CompletedProcess([], 0, stdout="1\n")
     monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: answer)
     assert membership.seconds_without_certificate() > membership.FIRST_REPETITION
+
+
+def test_a_second_kubeadm_waits_for_the_first_and_not_forever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(membership, "RUN_FOLDER", str(tmp_path))
+    monkeypatch.setattr(membership, "LOCK", str(tmp_path / "lock"))
+    refused = pytest.raises(membership.KubeadmError, match="another kubeadm")
+    with membership.only_one(0), refused, membership.only_one(0):
+        pytest.fail("two at once")
+    with membership.only_one(0):
+        pass
