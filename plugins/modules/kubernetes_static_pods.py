@@ -1,16 +1,16 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Bring the static pods of one control plane up to date, one after the other."""
+"""Bring the static pods of one control plane up to date."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubernetes_static_pods
 author: AI_INFN platform maintainers (@ai-infn)
-short_description: Bring the static pods of one control plane up to date, one after the other
+short_description: Bring the static pods of one control plane up to date
 version_added: 0.1.0
 description:
-  - Restarts a static pod only when what it reads at its start has changed, and goes on only when it is ready again.
+  - Restarts a static pod only when what it reads at its start has changed, and ends when all are ready again.
   - What a pod runs with is an annotation of its manifest, so an interrupted run goes on where it ended.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
@@ -25,8 +25,9 @@ options:
     required: true
   state:
     description:
-      - V(configured) makes the manifests anew with kubeadm where their fingerprint is another.
-      - V(renewed) renews all certificates with kubeadm, and restarts the pods that read them.
+      - V(configured) makes the manifests anew with kubeadm where their fingerprint is another; the API server is ready
+        again before the others follow.
+      - V(renewed) renews all certificates with kubeadm, and restarts the pods that read them, all at once.
     type: str
     choices: [configured, renewed]
     required: true
