@@ -99,14 +99,14 @@ def test_what_the_file_says_itself_comes_first(cloud: Cloud, site: Path) -> None
 @pytest.mark.parametrize(
     ("name", "clouds_file"),
     [
-        ("cnaf", f"{ROOT}/inventories/cnaf/state/clouds.yaml"),
+        ("cnaf", "inventories/cnaf/state/clouds.yaml"),
         ("lab", "/var/lib/ai-infn-lab/site/clouds.yaml"),
-        ("recas_bari", f"{ROOT}/inventories/recas_bari/state/clouds.yaml"),
+        ("recas_bari", "inventories/recas_bari/state/clouds.yaml"),
     ],
 )
 def test_every_inventory_of_the_repository_looks_at_its_own_site(cloud: Cloud, name: str, clouds_file: str) -> None:
     assert list(addresses(ROOT / "inventories" / name)) == ["control-1"]
-    assert cloud.asked == [(name, clouds_file)]
+    assert cloud.asked == [(name, str(ROOT / clouds_file))]
 
 
 def test_a_host_with_an_address_written_by_hand_keeps_it(cloud: Cloud, site: Path) -> None:
