@@ -105,22 +105,26 @@ def place(name: str, members: tuple[str, ...], strip: int) -> str | None:
 
 
 def unpack(archive: str, item: Download, drafts: dict[str, str]) -> None:
-    """Unpack the wanted files of a tar archive in one pass, beside their places; adds {place: draft} to ``drafts``.
+    """Unpack the wanted files of a tar archive beside their places, reading no further than the last of them.
 
-    Raises ValueError for a member that the archive has not got.
+    Adds {place: draft} to ``drafts``. Raises ValueError for a member that the archive has not got.
     """
     members = tuple(member.removeprefix("./") for member in item.members)
+    lacking, names = {os.path.join(item.dest, member) for member in members}, []
     with tarfile.open(archive) as bundle:
         for entry in bundle:
+            names.append(entry.name)
             path = place(entry.name, members, item.strip) if entry.isfile() else None
             if path:
                 target = os.path.join(item.dest, path)
                 drafts[target] = f"{target}.new"
                 write(bundle.extractfile(entry), drafts[target], entry.mode & 0o7777)
-        lacking = {os.path.join(item.dest, member) for member in members} - set(drafts)
-        if lacking:
-            names = ", ".join(sorted(entry.name for entry in bundle.getmembers()))
-            raise ValueError(f"the archive lacks what would be {', '.join(sorted(lacking))}; it has: {names}")
+                lacking.discard(target)
+                if members and not lacking:
+                    return
+    if lacking:
+        listed = ", ".join(sorted(names))
+        raise ValueError(f"the archive lacks what would be {', '.join(sorted(lacking))}; it has: {listed}")
 
 
 def write(source: IO[bytes], path: str, mode: int) -> None:

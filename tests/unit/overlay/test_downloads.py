@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.downloads
     is_current,
     key,
     place,
+    unpack,
 )
 
 
@@ -24,6 +26,23 @@ def test_a_download_is_current_only_while_its_files_are_as_they_were() -> None:
     assert not is_current(item, record, {"/bin/y": [1, 9, 3, 4]})
     assert not is_current(item, record, {"/bin/y": None})
     assert not is_current(Download("https://x/y", "sha256:2", "/bin/y"), record, {"/bin/y": [1, 2, 3, 4]})
+
+
+def test_an_archive_is_read_no_further_than_its_last_wanted_member(tmp_path: Path) -> None:
+    archive, folder = tmp_path / "plugins.tar", tmp_path / "bin"
+    with tarfile.open(archive, "w") as bundle:
+        for name in ("bridge", "portmap"):
+            (tmp_path / name).write_text(name)
+            bundle.add(tmp_path / name, name)
+    with tarfile.open(archive) as bundle:
+        second = bundle.getmember("portmap").offset
+    archive.write_bytes(archive.read_bytes()[:second] + b"no header" * 200)
+    wanted = Download("file:///plugins.tar", "", str(folder), members=("bridge",), extract=True)
+    drafts: dict[str, str] = {}
+    unpack(str(archive), wanted, drafts)
+    assert list(drafts) == [str(folder / "bridge")]
+    with pytest.raises((ValueError, tarfile.TarError)):
+        unpack(str(archive), replace(wanted, members=("bridge", "portmap")), {})
 
 
 def test_members_of_an_archive_are_chosen_without_leading_folders() -> None:
