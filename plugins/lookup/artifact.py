@@ -118,8 +118,8 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.errors import AnsibleLookupError
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.ai_infn.platform.plugins.module_utils.artifacts import (
     ArtifactError,
@@ -138,7 +138,7 @@ REMEDIES = {
 @functools.cache
 def read_yaml(path: Path) -> Any:
     """A file's content, read once in a run: a host's parts name a dozen artifacts."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml_load(path.read_text(encoding="utf-8"))
 
 
 def read_digests(option: str) -> tuple[dict[str, Any], str, str]:

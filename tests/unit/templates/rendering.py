@@ -1,7 +1,8 @@
 """What the roles write on the hosts of a site, rendered by Ansible itself and put nowhere.
 
 A copy of the collection is made whose roles keep their defaults, variables, dependencies and templates. Instead of its
-tasks each role has one that shows all its templates, and all that its tasks give to the modules that write.
+tasks each role has one that shows all its templates, what its variables declare, and what its tasks give to the modules
+that write.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from tests.support import ROOT, checked
 WRITERS = (
     ("ai_infn.platform.host_setup", "parts"),
     ("ai_infn.platform.kubernetes_objects", "objects"),
-    ("ansible.builtin.set_fact", "host_setup_parts"),
-    ("ansible.builtin.set_fact", "cluster_setup_objects"),
 )
-"""Modules that write or declare, and the option that holds what."""
+"""Modules that write, and the option that holds what."""
+
+DECLARED = ("part", "objects", "options")
+"""How the names of the variables end in which a role declares what others write."""
 
 GROUPS = {"kubernetes_control_plane": "kube_control_plane"}
 """Group of hosts that a role is for, where it is not the whole overlay."""
@@ -77,10 +79,14 @@ def showing_tasks(role: Path) -> list[dict[str, Any]]:
     """Tasks that show what a role would write."""
     prefix = f"roles/{role.name}/templates/"
     shown: list[dict[str, Any]] = [
-        {name: "{{ lookup('ansible.builtin.template', '" + name.removeprefix(prefix) + "') }}"}
+        {name: "{{ lookup('ai_infn.platform.role_template', '" + f"{role.name}/{name.removeprefix(prefix)}" + "') }}"}
         for name in templates_of(role)
     ]
     variables: dict[str, Any] = {}
+    declared = role / "vars" / "main.yml"
+    for name in yaml.safe_load(declared.read_text()) if declared.exists() else {}:
+        if name in {f"{role.name}_{end}" for end in DECLARED}:
+            shown.append({role.name: "{{ " + name + " }}"})
     for path in sorted((role / "tasks").glob("*.yml")):
         for task in tasks_in(yaml.safe_load(path.read_text())):
             for module, option in WRITERS:
@@ -114,7 +120,7 @@ def make_collection(folder: Path, extra: dict[str, str]) -> list[str]:
     roles = sorted((copy / "roles").iterdir())
     for role in roles:
         tasks = showing_tasks(role)
-        shutil.rmtree(role / "tasks")
+        shutil.rmtree(role / "tasks", ignore_errors=True)
         (role / "tasks").mkdir()
         (role / "tasks" / "main.yml").write_text(yaml.safe_dump(tasks, sort_keys=False))
     return [role.name for role in roles]
