@@ -130,8 +130,8 @@ class Ours:
 
 
 def inventory(hosts: Sequence[Host]) -> dict[str, object]:
-    """The static inventory: purpose and address of every guest, no cloud."""
-    lines = {host.name: {"ansible_host": host.address} for host in hosts}
+    """The static inventory: purpose and addresses of every guest, as a cloud's inventory has them."""
+    lines = {host.name: {"ansible_host": host.address, "openstack_server_address": host.address} for host in hosts}
     control = {CONTROL.name: lines.pop(CONTROL.name)}
     groups = {"kube_control_plane": {"hosts": control}, "kube_worker": {"hosts": lines}}
     return {"all": {"children": {"kubernetes": {"children": groups}}}}

@@ -21,13 +21,20 @@ description:
   - At the end starts services, and pulls images into containerd by their digests and gives them their tags,
     so that what a pod runs under the tag is what the lock names.
   - Last of all the host may join its cluster, which then costs no further visit.
+  - Where a package is missing it says so and does nothing else, since what it brings needs them.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
   - ai_infn.platform.host_parts
 options:
+  packages:
+    description: Packages of the distribution that have to be there. M(ansible.builtin.apt) installs them.
+    type: list
+    elements: str
+    default: []
   join:
     description: How the host joins a cluster that it is no member of, when all is there, as M(ai_infn.platform.kubeadm)
-      does for a worker. Left out, its membership is left alone.
+      does for a worker. What an interrupted join has left is taken away before anything else. Left out, its
+      membership is left alone.
     type: dict
     suboptions:
       name:
@@ -39,13 +46,12 @@ options:
         type: str
         required: true
       config:
-        description: kubeadm's configuration, in base64.
+        description: kubeadm's configuration, in base64. Left out, the host does not join; RV(membership) tells its
+          state.
         type: str
-        required: true
       discovery:
         description: Kubeconfig without a user by which the cluster is found, in base64.
         type: str
-        required: true
       reset_allowed:
         description: Whether whatever is on the host may be destroyed.
         type: bool
@@ -81,6 +87,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+missing_packages:
+  description: Those of O(packages) that are not installed. Nothing else was done, and returned, where there are any.
+  returned: success
+  type: list
+  elements: str
 downloaded:
   description: Paths that were downloaded, or would be.
   returned: success
@@ -112,7 +123,12 @@ pulled:
   type: list
   elements: str
 joined:
-  description: What kubeadm did, as RV(ai_infn.platform.kubeadm#module:step) says; empty without O(join).
+  description: What kubeadm did, as RV(ai_infn.platform.kubeadm#module:step) says; empty where nothing was asked of it.
+  returned: success
+  type: str
+membership:
+  description: The host's state at the end, as RV(ai_infn.platform.kubernetes_host#module:state) says; empty without
+    O(join).
   returned: success
   type: str
 """
@@ -123,6 +139,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay import downloads, images, membership
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.commands import CommandError, run_all
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import RELOAD, difference
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import installed_packages
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.kubeadm import NOTHING
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.parts import Part
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.services import Services
 
@@ -160,8 +178,8 @@ PART = {
 JOIN = {
     "name": {"type": "str", "required": True},
     "address": {"type": "str", "required": True},
-    "config": {"type": "str", "required": True, "no_log": True},
-    "discovery": {"type": "str", "required": True, "no_log": True},
+    "config": {"type": "str", "no_log": True},
+    "discovery": {"type": "str", "no_log": True},
     "reset_allowed": {"type": "bool", "default": False},
 }
 FAILURES = (
@@ -172,6 +190,11 @@ FAILURES = (
     OSError,
     ValueError,
 )
+
+
+def missing_packages(names: list[str]) -> list[str]:
+    """Return those of the packages that are not installed."""
+    return sorted(set(names) - installed_packages()) if names else []
 
 
 def of_all(module: AnsibleModule, kind: str) -> list:
@@ -193,12 +216,18 @@ def main() -> None:
     """Bring everything, in the order in which one thing needs the other, and report."""
     module = AnsibleModule(
         {
+            "packages": {"type": "list", "elements": "str", "default": []},
             "parts": {"type": "list", "elements": "dict", "required": True, "options": PART},
-            "join": {"type": "dict", "options": JOIN},
+            "join": {"type": "dict", "options": JOIN, "required_together": [("config", "discovery")]},
         },
         supports_check_mode=True,
     )
+    missing = missing_packages(module.params["packages"])
+    if missing:
+        module.exit_json(changed=False, missing_packages=missing)
     try:
+        join = membership.Join(module.params["join"], module.check_mode) if module.params["join"] else None
+        repaired = join.prepare() if join else False
         downloaded = downloads.bring(of_all(module, "downloads"), module.check_mode)
         parts = [Part(module, options) for options in module.params["parts"]]
         services = Services(module, of_all(module, "services"))
@@ -207,21 +236,23 @@ def main() -> None:
                 part.write()
             take_over(module, parts, services)
         pulled = images.bring(of_all(module, "images"), module.check_mode)
-        step = membership.join(module.params["join"], module.check_mode) if module.params["join"] else None
+        joined, state = join.carry_out() if join else ("", "")
     except FAILURES as error:
         module.fail_json(msg=str(error))
     for part in parts:
         part.warn()
     module.exit_json(
-        changed=bool(downloaded or services.idle or pulled or (step and step.changes))
+        changed=bool(downloaded or services.idle or pulled or repaired or joined not in ("", NOTHING))
         or any(part.steps or part.commands for part in parts),
+        missing_packages=[],
         downloaded=downloaded,
         changed_paths=[path for part in parts for path in part.paths],
         started=services.idle,
         applied=[command for part in parts for command in part.commands],
         postponed=[command for part in parts for command in part.postponed],
         pulled=pulled,
-        joined=step.step if step else "",
+        joined=joined,
+        membership=state,
         diff=[difference(step) for part in parts for step in part.steps],
     )
 

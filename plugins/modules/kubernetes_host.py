@@ -12,9 +12,8 @@ version_added: 0.1.0
 description:
   - Looks at the files that kubeadm leaves, at the host's own API server, and asks the cluster with the kubelet's
     certificate whether it knows the host. Needs nothing but Python on the host.
-  - Can return the fact C(installed_packages) and so spare a further visit.
-  - For the same reason makes, at a control plane, the token by which other hosts join. It is a bootstrap token Secret,
-    good for half an hour; the cluster removes it when it has expired.
+  - To spare a further visit makes, at a control plane, the token by which other hosts join. It is a bootstrap token
+    Secret, good for half an hour; the cluster removes it when it has expired.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
 options:
@@ -35,24 +34,20 @@ options:
       one that is only beginning; that ends at once when kubeadm has failed there.
     type: int
     default: 0
-  packages:
-    description: Whether to return the fact C(installed_packages), the names of the installed packages in one string.
-      Ansible copies its facts for every template; a string costs what one name of a list does. A delegated task must
-      not ask, since its facts become those of the host that delegates.
-    type: bool
-    default: false
   offer:
-    description: Whether to make a token by which hosts join. V(optional) makes one if the API server gives one,
-      V(required) fails where there is none.
+    description: Whether to make a token by which hosts join. V(optional) makes one if the cluster lacks a Node of
+      O(joining) and its API server gives one, V(required) fails where there is none.
     type: str
     choices: [none, optional, required]
     default: none
+  joining:
+    description: Names of hosts that shall be nodes, for O(offer=optional).
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     details: Makes no token; returns a void one where it is required.
-  facts:
-    description: Returns the fact C(installed_packages).
-    support: full
 """
 
 EXAMPLES = r"""
@@ -110,33 +105,29 @@ authority:
   description: Certificate of the cluster's authority, in PEM.
   returned: when a token was made
   type: str
+lacking:
+  description: The hosts of O(joining) of which the cluster has no Node.
+  returned: when a token was made and O(offer=optional)
+  type: list
+  elements: str
 """
 
 import contextlib
-import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay import tokens
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import (
     ApiError,
     api_ready,
-    read_text,
     wait_for,
 )
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import (
-    DPKG_STATUS,
     Observation,
     classify,
     configuration,
-    installed,
     observe,
     own_address,
 )
-
-
-def packages() -> str:
-    """Return the names of the installed packages, separated by blanks; empty where there is no dpkg."""
-    return " ".join(installed(read_text(DPKG_STATUS))) if os.path.exists(DPKG_STATUS) else ""
 
 
 def look(params) -> tuple[str, Observation]:
@@ -150,6 +141,12 @@ def look(params) -> tuple[str, Observation]:
     return address, seen
 
 
+def offer(names: list[str]) -> dict:
+    """Return a token and which of the hosts the cluster lacks; nothing where it has them all."""
+    lacking = tokens.lacking_nodes(names)
+    return {**tokens.make(0), "lacking": lacking} if lacking else {}
+
+
 def main() -> None:
     """Observe, make a token if one is wanted, and report."""
     module = AnsibleModule(
@@ -158,8 +155,8 @@ def main() -> None:
             "address": {"type": "str"},
             "port": {"type": "int", "default": 6443},
             "wait": {"type": "int", "default": 0},
-            "packages": {"type": "bool", "default": False},
             "offer": {"type": "str", "choices": ["none", "optional", "required"], "default": "none"},
+            "joining": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -172,7 +169,7 @@ def main() -> None:
     address, seen = look(params)
     if params["offer"] == "optional" and seen.api and not module.check_mode:
         with contextlib.suppress(ApiError, OSError):
-            offered = tokens.make(0)
+            offered = offer(params["joining"])
     module.exit_json(
         changed=bool(offered),
         address=address,
@@ -182,7 +179,6 @@ def main() -> None:
         api=seen.api,
         etcd_data=seen.etcd_data,
         configuration=configuration(),
-        **({"ansible_facts": {"installed_packages": packages()}} if params["packages"] else {}),
         **offered,
     )
 

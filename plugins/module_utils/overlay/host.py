@@ -112,14 +112,19 @@ def observe(name: str, address: str, port: int) -> Observation:
     )
 
 
-def installed(status: str) -> list[str]:
+def installed(status: str) -> set[str]:
     """Return the names of the installed packages of dpkg's status file."""
-    names = []
+    names = set()
     for entry in status.split("\n\n"):
         lines = entry.splitlines()
         if any(line.startswith("Status: ") and line.endswith(" ok installed") for line in lines):
-            names.append(lines[0].removeprefix("Package: "))
+            names.add(lines[0].removeprefix("Package: "))
     return names
+
+
+def installed_packages() -> set[str]:
+    """Return the names of the installed packages; none where there is no dpkg."""
+    return installed(read_text(DPKG_STATUS)) if os.path.exists(DPKG_STATUS) else set()
 
 
 def configuration() -> str:

@@ -33,6 +33,7 @@ RUN_FOLDER = "/run/ai-infn-kubeadm"
 CLIENT_CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 FIRST_REPETITION = 0.8
 """Seconds after which a kubelet repeats a request that was refused, at the earliest; each further time doubles them."""
+API_PORT = 6443
 SOCKET = "unix:///run/containerd/containerd.sock"
 
 
@@ -179,11 +180,36 @@ def change(params, check_mode: bool) -> Decision:
         return carry_out(params, lock, check_mode)
 
 
-def join(params, check_mode: bool) -> Decision:
-    """Join a worker; return what that was. Raises KubeadmError, OSError, or ValueError where something is no base64.
+class Join:
+    """A worker's join, around what has to be on the host before it: ``prepare`` comes first, ``carry_out`` at the end.
 
-    ``config`` and ``discovery`` of the options are in base64.
+    ``config`` and ``discovery`` of the options are in base64; without them the host is only looked at. Raises
+    ValueError where something is no base64.
     """
-    plain = {name: base64.b64decode(params[name], validate=True).decode() for name in ("config", "discovery")}
-    rest = {"action": "join", "port": 6443, "control_plane": False, "only_repair": False, "timeout": PATIENCE}
-    return change({**params, **plain, **rest}, check_mode)
+
+    def __init__(self, params, check_mode: bool) -> None:
+        self._check_mode = check_mode
+        self._wanted = bool(params["config"])
+        self._params = {"action": "join", "port": API_PORT, "control_plane": False, "timeout": PATIENCE, **params}
+        for name in ("config", "discovery"):
+            self._params[name] = base64.b64decode(params[name] or "", validate=True).decode()
+        self._found = ""
+
+    def prepare(self) -> bool:
+        """Take away what an interrupted run has left, if the host shall join; whether there was any.
+
+        Raises KubeadmError where the host holds what must not be destroyed, or OSError.
+        """
+        decision = change({**self._params, "only_repair": True}, self._check_mode or not self._wanted)
+        self._found = decision.before
+        return self._wanted and decision.changes
+
+    def carry_out(self) -> tuple[str, str]:
+        """Join; return what kubeadm did, empty if nothing was asked, and the host's state then.
+
+        Raises KubeadmError or OSError.
+        """
+        if not self._wanted:
+            return "", self._found
+        decision = change({**self._params, "only_repair": False}, self._check_mode)
+        return decision.step, decision.state

@@ -64,6 +64,12 @@ def connect(kubeconfig: str, wait: int) -> Kubernetes:
     return client
 
 
+def lacking_nodes(names: list[str]) -> list[str]:
+    """Return those of the names of which the cluster has no Node. Raises OSError or ApiError."""
+    nodes = Kubernetes(ADMIN_KUBECONFIG).get("/api/v1/nodes")["items"] if names else []
+    return sorted(set(names) - {node["metadata"]["name"] for node in nodes})
+
+
 def make(wait: int) -> dict[str, str]:
     """Make a token at this control plane; return it as ``token``, and the cluster's ``authority`` in PEM.
 

@@ -77,10 +77,11 @@ def test_a_run_that_wrote_nothing_is_empty(tmp_path: Path) -> None:
     assert events.read(tmp_path / "none", tmp_path / "none") == events.Run((), {})
 
 
-def test_the_inventory_names_purpose_and_address_of_every_guest() -> None:
+def test_the_inventory_names_purpose_and_addresses_of_every_guest() -> None:
     groups: Any = inventory(fleet(3))
     groups = groups["all"]["children"]["kubernetes"]["children"]
-    assert groups["kube_control_plane"]["hosts"] == {"bench-control-1": {"ansible_host": "10.64.9.200"}}
+    addresses = {"ansible_host": "10.64.9.200", "openstack_server_address": "10.64.9.200"}
+    assert groups["kube_control_plane"]["hosts"] == {"bench-control-1": addresses}
     assert set(groups["kube_worker"]["hosts"]) == {"bench-worker-1", "bench-worker-2"}
 
 

@@ -89,7 +89,7 @@ def test_only_packages_that_are_installed_count() -> None:
         "Package: haproxy\nStatus: install ok installed\nVersion: 3.0\n\n"
         "Package: runc\nStatus: deinstall ok config-files\nVersion: 1.1\n"
     )
-    assert installed(status) == ["haproxy"]
+    assert installed(status) == {"haproxy"}
 
 
 @pytest.mark.parametrize(

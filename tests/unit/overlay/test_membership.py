@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay import membership
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay import kubeadm, membership
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.kubeadm import Decision
 
 
 def encoded(text: str) -> str:
@@ -18,18 +19,44 @@ def encoded(text: str) -> str:
     return b64encode(text.encode()).decode()
 
 
-def test_a_join_is_told_in_base64_and_carried_out_in_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[dict[str, Any]] = []
-    monkeypatch.setattr(membership, "change", lambda params, check_mode: told.append(params))
-    membership.join({"name": "w", "config": encoded("kind: Join\n"), "discovery": encoded("kind: Config\n")}, True)
-    assert (told[0]["config"], told[0]["discovery"]) == ("kind: Join\n", "kind: Config\n")
-    assert (told[0]["action"], told[0]["control_plane"]) == ("join", False)
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], bool]]:
+    """What reaches kubeadm, as (options, check mode); it finds the rest of an interrupted join."""
+    calls: list[tuple[dict[str, Any], bool]] = []
+
+    def change(params: dict[str, Any], check_mode: bool) -> Decision:
+        calls.append((params, check_mode))
+        step = kubeadm.RESET if params["only_repair"] else kubeadm.RUN
+        return Decision(step, "told", "unfinished")
+
+    monkeypatch.setattr(membership, "change", change)
+    return calls
 
 
-def test_what_is_no_base64_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(membership, "change", lambda params, check_mode: pytest.fail("it went on"))
+def options(config: str | None, discovery: str | None) -> dict[str, Any]:
+    return {"name": "w", "address": "192.0.2.7", "config": config, "discovery": discovery, "reset_allowed": False}
+
+
+def test_a_join_first_repairs_and_is_carried_out_in_plain_text(told: list[tuple[dict[str, Any], bool]]) -> None:
+    join = membership.Join(options(encoded("kind: Join\n"), encoded("kind: Config\n")), check_mode=False)
+    assert join.prepare()
+    assert join.carry_out() == (kubeadm.RUN, "member")
+    assert [(params["only_repair"], check_mode) for params, check_mode in told] == [(True, False), (False, False)]
+    assert {(params["config"], params["discovery"]) for params, _check in told} == {("kind: Join\n", "kind: Config\n")}
+    assert {(params["action"], params["control_plane"]) for params, _check in told} == {("join", False)}
+
+
+def test_without_a_token_the_host_is_only_looked_at(told: list[tuple[dict[str, Any], bool]]) -> None:
+    join = membership.Join(options(None, None), check_mode=False)
+    assert not join.prepare()
+    assert join.carry_out() == ("", "unfinished")
+    assert [check_mode for _params, check_mode in told] == [True]
+
+
+def test_what_is_no_base64_is_refused(told: list[tuple[dict[str, Any], bool]]) -> None:
     with pytest.raises(ValueError, match=r"base64|Incorrect padding"):
-        membership.join({"name": "w", "config": "kind: Join\n", "discovery": encoded("")}, True)
+        membership.Join(options("kind: Join\n", encoded("")), check_mode=True)
+    assert not told
 
 
 @pytest.mark.parametrize(("began", "certified", "expected"), [(10.0, 9.5, 0.5), (10.0, 2.0, 8.0)])

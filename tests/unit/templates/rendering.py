@@ -36,7 +36,7 @@ KNOWN_AT_RUN_TIME = {
     "kubernetes_leader": "{{ groups.kube_control_plane[0] }}",
     "kubernetes_node_address": "{{ openstack_network_cidr | ansible.utils.nthhost(10 + number | int) }}",
     "kubernetes_join_control_plane": "{{ inventory_hostname in groups.kube_control_plane }}",
-    "kubernetes_join_offer": {"token": "abcdef.0123456789abcdef", "authority": "certificate"},
+    "kubernetes_join_offer": {"token": "abcdef.0123456789abcdef", "authority": "certificate", "lacking": []},
     "__kubernetes_control_plane_keys": {"stdout": "server: nowhere\n---keys---\nkeys"},
     "artifact_files": [],
     "_containerd_registry": "docker.io",
