@@ -28,7 +28,7 @@ def test_what_a_hand_changed_is_shown_by_check_and_repaired_by_the_next_run(mend
 
     shown = mended.playbook("site", check=True).assert_ok().changed
     assert sorted(shown) == [
-        "control-1: Have the objects in the cluster",
+        "control-1: Have what makes nodes ready in the cluster",
         "control-1: Label and taint the nodes, and wait until they work",
         "worker-1: Bring downloads, files, services and images, and join",
     ]

@@ -55,7 +55,7 @@ PHASES = {
     "server creation": r"TASK \[.*Bring the project to its declared state",
     "install": r"TASK \[.*Bring downloads, files, services and images",
     "kubeadm init": r"TASK \[.*Begin the cluster\]",
-    "network apply": r"TASK \[.*Have the objects in the cluster",
+    "network apply": r"TASK \[.*Have what makes nodes ready in the cluster",
     "join": r"TASK \[.*Join the cluster",
 }
 """What to wait for in the run's log before the kill; the kill comes up to three seconds later."""
