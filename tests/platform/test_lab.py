@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,28 @@ def test_raising_the_lab_again_changes_nothing(lab: Lab) -> None:
     lab_command("up")
     assert before <= {process.pid for process in processes.marked()}
     lab.assert_ok()
+
+
+def test_the_last_card_is_given_once_when_many_ask_at_once(raised: Lab) -> None:
+    asked = {"endpoint_filter": {"service_type": "placement"}, "microversion": "1.38", "raise_exc": False}
+    ask, admin = raised.admin.session.request, raised.admin
+    provider, kind = str(uuid.uuid4()), "CUSTOM_LAST_CARD"
+    consumers = [str(uuid.uuid4()) for _number in range(24)]
+    owner = {"project_id": admin.current_project_id, "user_id": admin.current_user_id, "consumer_type": "INSTANCE"}
+    claim = {"allocations": {provider: {"resources": {kind: 1}}}, "consumer_generation": None, **owner}
+    stock = {"resource_provider_generation": 0, "inventories": {kind: {"total": 1}}}
+    assert ask(f"/resource_classes/{kind}", "PUT", **asked).ok
+    try:
+        assert ask("/resource_providers", "POST", json={"name": provider, "uuid": provider}, **asked).ok
+        assert ask(f"/resource_providers/{provider}/inventories", "PUT", json=stock, **asked).ok
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda one: ask(f"/allocations/{one}", "PUT", json=claim, **asked), consumers))
+        assert [answer.status_code for answer in answers].count(204) == 1, [answer.text for answer in answers]
+    finally:
+        for consumer in consumers:
+            ask(f"/allocations/{consumer}", "DELETE", **asked)
+        ask(f"/resource_providers/{provider}", "DELETE", **asked)
+        ask(f"/resource_classes/{kind}", "DELETE", **asked)
 
 
 @pytest.mark.duration(300)
