@@ -80,6 +80,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client im
     read_text,
     wait_for,
 )
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.membership import start_kubelet_anew
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.static_pods import (
     CERTIFICATES,
     CONFIGURATION,
@@ -93,6 +94,8 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.static_po
 )
 
 FOLDER = "/etc/kubernetes"
+SEEN_BY_KUBELET = 60
+"""Seconds after which the kubelet has seen that a manifest changed, and has ended the pod."""
 
 
 class StaticPodError(Exception):
@@ -158,6 +161,7 @@ class ControlPlane:
 
         All at once: the host's API server knows no other etcd than the host's, and a kubelet asks that API server to
         forget the old pod of etcd before it starts the new one, half a minute long if it is there and has no etcd.
+        What it could not tell while there was no API server it tells a minute and more later, unless it starts anew.
         """
         manifests = self.manifests()
         if self._module.check_mode:
@@ -171,9 +175,18 @@ class ControlPlane:
             with open(draft, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
                 stream.write(annotate(manifests[name], CERTIFICATES, wanted[name]))
             os.replace(draft, f"{MANIFESTS}/{name}.yaml")
+        if "kube-apiserver" in names:
+            self._await_new_api_server()
+            start_kubelet_anew()
         for name in names:
             self.await_pod(name, CERTIFICATES, wanted[name])
         return names
+
+    def _await_new_api_server(self) -> None:
+        """Wait until the API server has gone and another one is ready; whoever waits for its pod says what is wrong."""
+        address = self._params["address"]
+        wait_for(lambda: not api_ready(address), SEEN_BY_KUBELET, 0.5)
+        wait_for(lambda: api_ready(address), self._params["timeout"], 0.5)
 
     def _certificates(self, name: str) -> str:
         contents = []

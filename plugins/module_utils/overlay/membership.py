@@ -105,10 +105,10 @@ def keep_pods_out() -> None:
 
 
 def start_kubelet_anew() -> None:
-    """Restart the kubelet, now that it has its certificate and an API server.
+    """Restart the kubelet, now that it has its certificate and an API server. Pods run on.
 
-    It repeats each request that was refused until then after twice the time, up to half a minute, and starts no pod
-    before it knows the services.
+    It repeats each request that was refused until then after twice the time, up to half a minute, starts no pod
+    before it knows the services, and tells of pods that changed nothing since then only every minute or so.
     """
     subprocess.run(["systemctl", "try-restart", "kubelet.service"], capture_output=True, check=False)
 
