@@ -34,7 +34,7 @@ test-fast: bootstrap ## lint, unit tests and sanity: the inner loop
 	@$(PYTHON) -m pytest tests/unit tests/lint tests/sanity $(if $(T),-k '$(T)')
 
 test-all: bootstrap ## everything, rotation groups included, recorded in docs/test-records
-	@$(PYTHON) -m pytest --everything --record=docs/test-records
+	@$(PYTHON) -m pytest --everything --record
 
 lint: bootstrap ## the linters alone
 	@$(PYTHON) -m pytest tests/lint

@@ -20,6 +20,7 @@ for _folder in (ROOT, *sorted((ROOT / "services").glob("*"))):
 # Before any test imports ansible_collections: as a plain package of Python it would stay without plugins.
 init_plugin_loader([str(ROOT / ".ansible" / "collections")])
 
+RECORDS = ROOT / "docs" / "test-records"
 TIERS = ("lint", "unit", "sanity", "platform")
 """Folders of tests in the order in which they run: the cheapest answer first."""
 
@@ -29,11 +30,13 @@ NOT_RUN = pytest.StashKey[list[str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--everything", action="store_true", help="run every rotation group")
-    parser.addoption("--record", metavar="FOLDER", help="write a dated record of this run into FOLDER")
+    parser.addoption("--record", action="store_true", help="write a dated record of this run into docs/test-records")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "rotation(group, *paths): runs when a path changed or its turn comes")
+    config.addinivalue_line(
+        "markers", "rotation(group, *paths): runs when a path changed since all tests ran, or in turn"
+    )
     config.addinivalue_line("markers", "last: runs after everything else, since it ends the lab")
     config.addinivalue_line("markers", "duration(seconds): time the test needs before the deadline")
     config.stash[NOT_RUN] = []
@@ -46,6 +49,23 @@ def tier(item: pytest.Item) -> int:
 
 def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+
+
+def last_record() -> str:
+    """Return the commit of the latest run of all tests that is on record and had no failure; "" where there is none."""
+    distances = {}
+    for path in RECORDS.glob("*.md"):
+        commit = path.stem.rsplit("-", 1)[1]
+        distance = git("rev-list", "--count", f"{commit}..HEAD").strip()
+        if distance and "| failed |" not in path.read_text(encoding="utf-8"):
+            distances[int(distance)] = commit
+    return distances[min(distances)] if distances else ""
+
+
+def changed_files() -> list[str]:
+    """Return the files that changed since all tests ran, or else every file there is."""
+    commit = last_record()
+    return git(*(["diff", "--name-only", commit] if commit else ["ls-files"])).splitlines()
 
 
 def chosen_groups(marks: dict[str, set[str]], changed: list[str], commit: str) -> set[str]:
@@ -68,8 +88,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             marks.setdefault(mark.args[0], set()).update(mark.args[1:])
     if config.getoption("--everything") or not marks:
         return
-    changed = git("log", "--since=1.day", "--name-only", "--format=").splitlines()
-    chosen = chosen_groups(marks, changed, git("rev-parse", "HEAD"))
+    chosen = chosen_groups(marks, changed_files(), git("rev-parse", "HEAD"))
     left = [item for item in items if any(mark.args[0] not in chosen for mark in item.iter_markers("rotation"))]
     config.hook.pytest_deselected(items=left)
     config.stash[NOT_RUN] += [f"{item.nodeid} (its rotation group has not its turn)" for item in left]
@@ -91,8 +110,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    folder = session.config.getoption("--record")
-    if not folder:
+    if not session.config.getoption("--record"):
         return
     reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
     rows = [
@@ -100,8 +118,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         for outcome in ("passed", "failed", "skipped")
         for report in reporter.stats.get(outcome, [])
     ]
-    path = ROOT / folder / f"{time.strftime('%Y-%m-%d')}-{git('rev-parse', '--short', 'HEAD').strip()}.md"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = RECORDS / f"{time.strftime('%Y-%m-%d')}-{git('rev-parse', '--short', 'HEAD').strip()}.md"
+    RECORDS.mkdir(exist_ok=True)
     head = f"# Test record of {time.strftime('%Y-%m-%d %H:%M')}, {os.cpu_count()} cores\n\n"
     head += "| test | outcome | seconds |\n|---|---|---|\n"
     path.write_text(head + "\n".join(rows) + "\n", encoding="utf-8")

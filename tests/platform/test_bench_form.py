@@ -27,6 +27,7 @@ def assert_nothing_is_left() -> None:
     assert not IMAGES.exists()
 
 
+@pytest.mark.rotation("bench", "lab/bench", "lab/machine", "playbooks/overlay", "roles/", "plugins/")
 @pytest.mark.duration(360)
 def test_the_short_benchmark_prints_one_document_of_figures(lab: Lab) -> None:
     done = subprocess.run(COMMAND, cwd=ROOT, capture_output=True, text=True)

@@ -1,6 +1,11 @@
 """A run takes the rotation groups whose code changed, and one more in turn."""
 
-from tests.conftest import chosen_groups
+from pathlib import Path
+
+import pytest
+
+from tests import conftest
+from tests.conftest import chosen_groups, last_record
 
 MARKS = {"etcd": {"roles/kubernetes"}, "cloud": {"roles/openstack", "plugins/"}, "gpu": {"roles/nvidia"}}
 
@@ -18,3 +23,21 @@ def test_without_changes_the_commit_chooses_one() -> None:
 
 def test_when_everything_changed_everything_runs() -> None:
     assert chosen_groups(MARKS, ["plugins/a", "roles/nvidia_x", "roles/kubernetes_y"], "abc") == set(MARKS)
+
+
+def test_the_latest_record_without_a_failure_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = {"2026-01-01-aaaaaaa": "passed", "2026-01-02-bbbbbbb": "passed", "2026-01-03-ccccccc": "failed"}
+    for name, outcome in records.items():
+        (tmp_path / f"{name}.md").write_text(f"| a test | {outcome} | 1.0 |\n", encoding="utf-8")
+    distances = {"aaaaaaa": "9\n", "bbbbbbb": "4\n", "ccccccc": "1\n", "fffffff": ""}
+    monkeypatch.setattr(conftest, "RECORDS", tmp_path)
+    monkeypatch.setattr(conftest, "git", lambda *words: distances[words[-1].partition(".")[0]])
+    assert last_record() == "bbbbbbb"
+    # A commit that this clone has not got says nothing.
+    (tmp_path / "2026-01-04-fffffff.md").write_text("| a test | passed | 1.0 |\n", encoding="utf-8")
+    assert last_record() == "bbbbbbb"
+
+
+def test_without_a_record_every_file_counts_as_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conftest, "RECORDS", tmp_path)
+    assert {"Makefile", "roles/flannel/vars/main.yml"} <= set(conftest.changed_files())
