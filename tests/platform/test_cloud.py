@@ -143,13 +143,16 @@ def test_a_host_without_room_is_named_with_its_flavor_the_others_go_on_and_the_n
     empty.cloud().assert_unchanged()
 
 
-def test_a_run_that_is_killed_inside_server_creation_is_taken_up_by_the_next(empty: Trial) -> None:
+def test_a_run_that_is_killed_inside_server_creation_is_taken_up_by_the_next(empty: Trial, tmp_path: Path) -> None:
     empty.declare(WORKERS)
-    process = start_playbook("cloud", inventory=empty.inventory)
-    while not empty.servers() and process.poll() is None:
-        time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    log = tmp_path / "killed.log"
+    with log.open("wb") as output:
+        process = start_playbook("cloud", inventory=empty.inventory, output=output)
+        while not empty.servers():
+            assert process.poll() is None, f"it ended before it made a server:\n{log.read_text()[-3000:]}"
+            time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     assert empty.servers()
     empty.cloud().assert_ok()
     assert {name: server.status for name, server in empty.servers().items()} == dict.fromkeys(WORKERS, "ACTIVE")
