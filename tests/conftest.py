@@ -24,6 +24,9 @@ RECORDS = ROOT / "docs" / "test-records"
 TIERS = ("lint", "unit", "sanity", "platform")
 """Folders of tests in the order in which they run: the cheapest answer first."""
 
+OUTCOMES = ("passed", "failed", "error", "skipped")
+"""What a record says of a test; ``error`` is one whose fixtures failed."""
+
 STARTED = time.monotonic()
 NOT_RUN = pytest.StashKey[list[str]]()
 
@@ -52,12 +55,13 @@ def git(*arguments: str) -> str:
 
 
 def last_record() -> str:
-    """Return the commit of the latest run of all tests that is on record and had no failure; "" where there is none."""
+    """Return the commit of the latest run on record in which all tests passed; "" where there is none."""
     distances = {}
     for path in RECORDS.glob("*.md"):
         commit = path.stem.rsplit("-", 1)[1]
         distance = git("rev-list", "--count", f"{commit}..HEAD").strip()
-        if distance and "| failed |" not in path.read_text(encoding="utf-8"):
+        text = path.read_text(encoding="utf-8")
+        if distance and not any(f"| {outcome} |" in text for outcome in OUTCOMES[1:]):
             distances[int(distance)] = commit
     return distances[min(distances)] if distances else ""
 
@@ -114,8 +118,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
     rows = [
-        f"| {report.nodeid} | {report.outcome} | {report.duration:.1f} |"
-        for outcome in ("passed", "failed", "skipped")
+        f"| {report.nodeid} | {outcome} | {report.duration:.1f} |"
+        for outcome in OUTCOMES
         for report in reporter.stats.get(outcome, [])
     ]
     path = RECORDS / f"{time.strftime('%Y-%m-%d')}-{git('rev-parse', '--short', 'HEAD').strip()}.md"

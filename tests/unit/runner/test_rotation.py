@@ -25,8 +25,11 @@ def test_when_everything_changed_everything_runs() -> None:
     assert chosen_groups(MARKS, ["plugins/a", "roles/nvidia_x", "roles/kubernetes_y"], "abc") == set(MARKS)
 
 
-def test_the_latest_record_without_a_failure_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    records = {"2026-01-01-aaaaaaa": "passed", "2026-01-02-bbbbbbb": "passed", "2026-01-03-ccccccc": "failed"}
+@pytest.mark.parametrize("other", ["failed", "error", "skipped"])
+def test_the_latest_record_in_which_all_passed_counts(
+    other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = {"2026-01-01-aaaaaaa": "passed", "2026-01-02-bbbbbbb": "passed", "2026-01-03-ccccccc": other}
     for name, outcome in records.items():
         (tmp_path / f"{name}.md").write_text(f"| a test | {outcome} | 1.0 |\n", encoding="utf-8")
     distances = {"aaaaaaa": "9\n", "bbbbbbb": "4\n", "ccccccc": "1\n", "fffffff": ""}
