@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.platform.network import eventually
 from tests.platform.site import Lab, start_playbook
 from tests.platform.trial import CLOUD, SITE, WORKERS, Trial, diff_of
 
@@ -148,9 +148,8 @@ def test_a_run_that_is_killed_inside_server_creation_is_taken_up_by_the_next(emp
     log = tmp_path / "killed.log"
     with log.open("wb") as output:
         process = start_playbook("cloud", inventory=empty.inventory, output=output)
-        while not empty.servers():
-            assert process.poll() is None, f"it ended before it made a server:\n{log.read_text()[-3000:]}"
-            time.sleep(0.2)
+        eventually(lambda: bool(empty.servers()) or process.poll() is not None, 120, "there is a server")
+        assert process.poll() is None, f"it ended before it was killed:\n{log.read_text()[-3000:]}"
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert empty.servers()
