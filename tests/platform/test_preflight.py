@@ -25,6 +25,8 @@ def planes(*names: str) -> dict[str, Any]:
     [
         ({"kubernetes_pod_cidr": "10.96.128.0/17"}, ("kubernetes_pod_cidr", "kubernetes_service_cidr", "overlap")),
         ({"kubernetes_version": "1.35.9"}, ("1.35.9", "1.37.2")),
+        ({"kubernetes_verison": "1.36.3"}, ("kubernetes_verison of control-1, worker-1", "kubernetes_version")),
+        ({"containerd_max_concurrent_downloads": "all"}, ("containerd_max_concurrent_downloads", "int")),
         ({"artifact_mirror": "http://198.51.100.1:9"}, ("http://198.51.100.1:9", "artifact_mirror")),
         ({"artifact_digests": "/nowhere/digests.yml"}, ("/nowhere/digests.yml",)),
         ({"artifact_digests": ""}, ("make lock-upstream",)),

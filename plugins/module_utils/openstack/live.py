@@ -10,6 +10,8 @@ from ipaddress import ip_address
 from .cloud import Json, is_marked
 
 IDENTITY = re.compile(r"[0-9A-Za-z-]+")
+SERVER_VARIABLES = ("openstack_server_id", "openstack_server_address")
+"""What a server's host has beside ``ansible_host``."""
 
 
 def host_variables(servers: Iterable[Json], floating_ips: Iterable[Json], site: str) -> dict[str, dict[str, str]]:
