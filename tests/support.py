@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,3 +17,12 @@ def checked(command: Sequence[str | Path], cwd: Path = ROOT, **more: object) -> 
         f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout[-8000:]}\n{done.stderr[-4000:]}"
     )
     return str(done.stdout)
+
+
+def eventually(predicate: Callable[[], bool], seconds: float, what: str) -> float:
+    """Wait for a predicate; return the seconds it took."""
+    started = time.monotonic()
+    while not predicate():
+        assert time.monotonic() - started < seconds, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
+    return time.monotonic() - started

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from tests.platform.site import Lab
-from tests.support import checked
+from tests.support import checked, eventually
 
 Json = dict[str, Any]
 NAMESPACE = "network-test"
@@ -68,6 +67,7 @@ import socket, sys, time
 opened = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
 opened.settimeout(1)
 print("connected", flush=True)
+open("/tmp/connected", "w").close()
 for number in range(int(sys.argv[3])):
     opened.sendall(b"x")
     try:
@@ -142,15 +142,6 @@ def is_ready(item: Json) -> bool:
     """Tell whether a pod is ready."""
     conditions = item["status"].get("conditions") or []
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-
-def eventually(predicate: Callable[[], bool], seconds: float, what: str) -> float:
-    """Wait for a predicate; return the seconds it took."""
-    started = time.monotonic()
-    while not predicate():
-        assert time.monotonic() - started < seconds, f"not within {seconds} s: {what}"
-        time.sleep(0.1)
-    return time.monotonic() - started
 
 
 class Network:

@@ -6,14 +6,13 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from lab.bench.guests import IMAGES, PREFIX
 from lab.machine import guest
 from tests.platform.site import Lab
-from tests.support import ROOT
+from tests.support import ROOT, eventually
 
 COMMAND = [sys.executable, "-m", "lab.bench", "--rounds", "1", "--quick"]
 
@@ -44,9 +43,7 @@ def test_the_short_benchmark_prints_one_document_of_figures(lab: Lab) -> None:
 @pytest.mark.duration(90)
 def test_an_interrupted_benchmark_removes_its_guests(lab: Lab) -> None:
     running = subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
-    while not benchmark_guests() and running.poll() is None and time.monotonic() < end:
-        time.sleep(0.2)
+    eventually(lambda: benchmark_guests() != [] or running.poll() is not None, 60, "the benchmark has a guest")
     running.send_signal(signal.SIGINT)
     printed, log = running.communicate(timeout=60)
     assert running.returncode == 130, log[-4000:]

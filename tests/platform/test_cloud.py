@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.platform.network import eventually
 from tests.platform.site import Lab, start_playbook
 from tests.platform.trial import CLOUD, SITE, WORKERS, Trial, diff_of
+from tests.support import eventually
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +16,13 @@ import pytest
 from lab.machine import podman
 from lab.settings import HOST_ADDRESS, SITE_STATE
 from tests.platform.site import Lab
+from tests.support import eventually
 
 CLOUD = "recas_bari"
 NAME = "machines"
 CIDR = "10.64.40.0/24"
 NAMES = ("machines-1", "machines-2")
 pytestmark = [pytest.mark.duration(240), pytest.mark.rotation("machines", "lab/")]
-
-
-def within(seconds: float, predicate: Callable[[], bool]) -> bool:
-    """Whether the predicate holds before the time is over."""
-    deadline = time.monotonic() + seconds
-    while not predicate():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.3)
-    return True
 
 
 class Project:
@@ -63,7 +54,7 @@ class Project:
             assert server.status == "ACTIVE", server.fault
             self.addresses[name] = server.addresses[NAME][0]["addr"]
         for name in NAMES:
-            assert within(40, lambda name=name: self.run(name, "true").returncode == 0)  # type: ignore[misc]
+            eventually(partial(self.reaches, name), 40, f"{name} is reached by SSH")
 
     def ask(self, name: str, flavor: str = "m1.small", spread: bool = True) -> Any:
         """Ask for a server."""
@@ -85,7 +76,7 @@ class Project:
 
     def settled(self, name: str) -> Any:
         """The server once nova has decided about it."""
-        assert within(90, lambda: self.server(name).status in ("ACTIVE", "ERROR"))
+        eventually(lambda: self.server(name).status in ("ACTIVE", "ERROR"), 90, f"nova has decided about {name}")
         return self.server(name)
 
     def open(self, protocol: str, port: int | None = None, **remote: str) -> Any:
@@ -115,6 +106,10 @@ class Project:
         done = self.run(name, command)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def reaches(self, name: str, address: str | None = None) -> bool:
+        """Whether a login on a server succeeds."""
+        return self.run(name, "true", address).returncode == 0
 
     def pings(self, source: str, address: str) -> bool:
         """Whether an echo comes back."""
@@ -165,7 +160,7 @@ def volume(project: Project) -> Iterator[Any]:
     made = storage.create_volume(name=NAME, size=1)
     storage.wait_for_status(made, "available", interval=1, wait=60)
     yield made
-    assert within(60, lambda: storage.get_volume(made.id).status == "available")
+    eventually(lambda: storage.get_volume(made.id).status == "available", 60, "the volume is available")
     storage.delete_volume(made)
 
 
@@ -196,20 +191,20 @@ def test_a_security_group_rule_acts_on_running_servers_at_once_and_so_does_its_r
     neighbour = project.addresses[NAMES[1]]
     assert not project.pings(NAMES[0], neighbour)
     rule = project.open("icmp", remote_group_id=project.group.id)
-    assert within(10, lambda: project.pings(NAMES[0], neighbour))
+    eventually(lambda: project.pings(NAMES[0], neighbour), 10, "the rule opens the way")
     project.cloud.network.delete_security_group_rule(rule)
-    assert within(10, lambda: not project.pings(NAMES[0], neighbour))
+    eventually(lambda: not project.pings(NAMES[0], neighbour), 10, "its removal closes it")
 
 
 def test_rules_that_a_servers_root_flushed_come_back(project: Project) -> None:
     project.says(NAMES[1], "sudo nft flush ruleset")
-    assert within(10, lambda: not project.pings(NAMES[0], project.addresses[NAMES[1]]))
+    eventually(lambda: not project.pings(NAMES[0], project.addresses[NAMES[1]]), 10, "the rules are back")
 
 
 def test_a_server_cannot_use_its_neighbours_address(project: Project) -> None:
     rule = project.open("icmp")
     try:
-        assert within(10, lambda: project.pings(NAMES[0], project.addresses[NAMES[1]]))
+        eventually(lambda: project.pings(NAMES[0], project.addresses[NAMES[1]]), 10, "the rule opens the way")
         foreign = "10.64.40.250"
         project.says(NAMES[0], f"sudo ip address add {foreign}/24 dev eth0")
         spoofed = f"ping -c1 -W1 -I {foreign} {project.addresses[NAMES[1]]}"
@@ -224,9 +219,9 @@ def test_a_floating_address_leads_to_its_server(project: Project) -> None:
     port = next(network.ports(device_id=project.server(NAMES[0]).id))
     made = network.create_ip(floating_network_id=project.outside.id, port_id=port.id, description=NAME)
     outside = made.floating_ip_address
-    assert within(10, lambda: project.run(NAMES[0], "hostname", outside).stdout.strip() == NAMES[0])
+    eventually(lambda: project.run(NAMES[0], "hostname", outside).stdout.strip() == NAMES[0], 10, "it leads there")
     network.delete_ip(made)
-    assert within(10, lambda: project.run(NAMES[0], "hostname", outside).returncode != 0)
+    eventually(lambda: not project.reaches(NAMES[0], outside), 10, "it leads nowhere")
 
 
 def test_a_volume_moves_between_running_servers_with_its_data_and_survives_a_reboot(
@@ -236,14 +231,9 @@ def test_a_volume_moves_between_running_servers_with_its_data_and_survives_a_reb
     link = f"/dev/disk/by-id/virtio-{volume.id[:20]}"
     attach(project, first, volume)
     project.says(first, f"sudo mkfs.ext4 -q {link} && sudo mount {link} /mnt && echo kept | sudo tee /mnt/file")
-    before = project.says(first, "cat /proc/sys/kernel/random/boot_id; stat -c %Y /proc/1")
+    before = project.says(first, "stat -c %Y /proc/1")
     project.run(first, "sudo systemctl reboot")
-    assert within(
-        60,
-        lambda: (
-            (found := project.run(first, "stat -c %Y /proc/1")).returncode == 0 and found.stdout.strip() not in before
-        ),
-    )
+    eventually(lambda: began_after(project, first, before), 60, f"{first} has started again")
     assert project.says(first, f"sudo mount {link} /mnt && cat /mnt/file && sudo umount /mnt") == "kept"
     detach(project, first, volume)
     attach(project, second, volume)
@@ -257,9 +247,9 @@ def test_a_killed_server_is_seen_and_starts_again_with_its_disk(project: Project
     process = podman.process_id(f"lab-{name}")
     assert process is not None
     os.kill(process, signal.SIGKILL)
-    assert within(30, lambda: project.server(name).status == "SHUTOFF")
+    eventually(lambda: project.server(name).status == "SHUTOFF", 30, "nova sees that it is dead")
     project.cloud.compute.start_server(project.server(name))
-    assert within(60, lambda: project.run(name, "sudo cat /root/file").stdout.strip() == "kept")
+    eventually(lambda: project.run(name, "sudo cat /root/file").stdout.strip() == "kept", 60, "its disk is back")
 
 
 def test_the_console_shows_the_boot(project: Project) -> None:
@@ -267,15 +257,22 @@ def test_the_console_shows_the_boot(project: Project) -> None:
     assert "Reached target" in output
 
 
+def began_after(project: Project, name: str, before: str) -> bool:
+    """Tell whether a server answers and its first process is another one than at ``before``, in seconds since 1970."""
+    found = project.run(name, "stat -c %Y /proc/1")
+    return found.returncode == 0 and found.stdout.strip() != before
+
+
 def attach(project: Project, name: str, volume: Any) -> None:
     """Attach a volume to a running server."""
+    storage = project.cloud.block_storage
     project.cloud.compute.create_volume_attachment(project.server(name), volume_id=volume.id)
-    assert within(60, lambda: project.cloud.block_storage.get_volume(volume.id).status == "in-use")
+    eventually(lambda: storage.get_volume(volume.id).status == "in-use", 60, "the volume is in use")
 
 
 def detach(project: Project, name: str, volume: Any) -> None:
     """Detach it again: cinder says so first, and nova forgets it a moment later."""
-    server = project.server(name)
+    server, storage = project.server(name), project.cloud.block_storage
     project.cloud.compute.delete_volume_attachment(server, volume.id)
-    assert within(60, lambda: project.cloud.block_storage.get_volume(volume.id).status == "available")
-    assert within(60, lambda: not list(project.cloud.compute.volume_attachments(server)))
+    eventually(lambda: storage.get_volume(volume.id).status == "available", 60, "the volume is available")
+    eventually(lambda: not list(project.cloud.compute.volume_attachments(server)), 60, "nova has forgotten it")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +17,6 @@ from tests.platform.network import (
     TCP,
     Network,
     app,
-    eventually,
     is_ready,
     open_from,
     pod,
@@ -27,6 +25,7 @@ from tests.platform.network import (
     udp,
 )
 from tests.platform.site import Lab
+from tests.support import eventually
 
 POLICY_S = 3.0
 """How long a changed policy may take, exec into a pod on a busy machine included."""
@@ -156,7 +155,8 @@ def test_a_new_policy_cuts_what_is_established(
     talk = ("exec", "-i", client, "--", "python3", "-", pods[server], str(TCP), "80")
     with ThreadPoolExecutor() as pool:
         talking = pool.submit(network.kubectl, *talk, stdin=TALK, status=None)
-        time.sleep(2)
+        talks = ("exec", client, "--", "python3", "-c", "import os; print(os.path.exists('/tmp/connected'))")
+        eventually(lambda: network.kubectl(*talks).strip() == "True", 30, f"{client} talks to {server}")
         network.apply(policy("deny", {"podSelector": app(server), "policyTypes": ["Ingress"]}))
         said = talking.result(timeout=60)
     assert "connected" in said, said

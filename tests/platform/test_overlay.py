@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.platform.network import eventually
 from tests.platform.site import Lab
+from tests.support import eventually
 
 CONTROL_PLANE = "control-1"
 ETCD = (

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.platform.network import Network, eventually
+from tests.platform.network import Network
 from tests.platform.site import Lab
+from tests.support import eventually
 
 Json = dict[str, Any]
 CERTIFICATE = "/var/lib/kubelet/pki/kubelet-client-current.pem"

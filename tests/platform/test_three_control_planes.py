@@ -18,9 +18,9 @@ import yaml
 
 from lab.machine.podman import podman
 from lab.settings import SITE_STATE, STATE
-from tests.platform.network import eventually
 from tests.platform.site import Lab, start_playbook
 from tests.platform.trial import sweep
+from tests.support import eventually
 
 CONTROL_PLANES = ("trio-control-1", "trio-control-2", "trio-control-3")
 WORKER = "trio-worker-1"
@@ -102,11 +102,13 @@ def interrupt(inventory: Path, phase: str, seed: int, folder: Path) -> str:
     moment = random.Random(f"{seed} {phase}").uniform(0, 3)  # noqa: S311  a seeded moment, no secret
     with log.open("wb") as output:
         process = start_playbook("site", inventory=inventory, output=output)
-        deadline = time.monotonic() + 300
-        while not re.search(PHASES[phase], log.read_text(encoding="utf-8", errors="replace")):
-            assert process.poll() is None, f"site.yml ended before {phase}:\n{log.read_text()[-3000:]}"
-            assert time.monotonic() < deadline, f"{phase} was not reached:\n{log.read_text()[-3000:]}"
-            time.sleep(0.1)
+
+        def reached() -> bool:
+            text = log.read_text(encoding="utf-8", errors="replace")
+            assert process.poll() is None, f"site.yml ended before {phase}:\n{text[-3000:]}"
+            return re.search(PHASES[phase], text) is not None
+
+        eventually(reached, 300, f"site.yml reaches {phase}")
         time.sleep(moment)
         workers = descendants(process.pid)
         os.killpg(process.pid, signal.SIGKILL)
