@@ -154,3 +154,22 @@ def test_the_cluster_comes_back_from_a_snapshot_when_all_members_are_lost(mended
         assert "after-the-snapshot" not in names
     finally:
         mended.kubectl("delete", "configmap", "before-the-snapshot", "--ignore-not-found")
+
+
+@pytest.mark.rotation("rebirth", "roles/kubernetes", "playbooks/overlay", "playbooks/restore_etcd")
+@pytest.mark.duration(300)
+def test_the_cluster_comes_back_on_a_new_machine_when_its_control_plane_is_gone(mended: Lab) -> None:
+    mended.kubectl("create", "configmap", "before-the-loss")
+    try:
+        mended.playbook("snapshot_etcd").assert_ok()
+        compute = mended.tenant.compute
+        compute.delete_server(compute.find_server(CONTROL_PLANE, ignore_missing=False))
+        eventually(lambda: compute.find_server(CONTROL_PLANE) is None, 60, f"{CONTROL_PLANE} is gone")
+        mended.playbook("site", "--limit", "localhost,kube_control_plane").assert_ok()
+        mended.playbook("restore_etcd", extra={"kubernetes_restore_confirmed": True}).assert_ok()
+        mended.site()
+        names = [item["metadata"]["name"] for item in mended.objects("configmap", "--namespace", "default")]
+        assert "before-the-loss" in names
+        mended.assert_ok()
+    finally:
+        mended.kubectl("delete", "configmap", "before-the-loss", "--ignore-not-found")

@@ -198,3 +198,17 @@ def test_a_lost_control_plane_is_removed_and_replaced(raised: Lab, trio: Path, l
     raised.site(trio)
     raised.assert_ok(trio)
     raised.playbook("site", inventory=trio).assert_unchanged()
+
+
+def test_a_live_control_plane_leaves_and_the_others_go_on(raised: Lab, trio: Path) -> None:
+    leaving, staying, _replaced = CONTROL_PLANES
+    compute = raised.cloud(SITE["openstack_cloud"]).compute
+    raised.playbook("remove_node", inventory=trio, check=True, extra={"node": leaving}).assert_ok()
+    assert leaving in {server.name for server in compute.servers()}
+    raised.playbook("remove_node", inventory=trio, extra={"node": leaving}).assert_ok()
+    left = {WORKER, *CONTROL_PLANES} - {leaving}
+    assert {server.name for server in compute.servers()} == left
+    nodes = raised.ssh(staying, trio).check_output("kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes -o name")
+    assert set(nodes.split()) == {f"node/{name}" for name in left}
+    codes = raised.ssh(WORKER, trio).run("bash -c %s", REQUESTS).stdout.split()
+    assert set(codes) == {"200"}, codes
