@@ -3,7 +3,8 @@
 
 Source: NVIDIA Multi-Instance GPU User Guide, chapters "Supported MIG Profiles" and "List GPU Instance Profiles"
 (docs.nvidia.com/datacenter/tesla/mig-user-guide), and the enumerations of nvml.h. A card in a host is asked for its own
-table (nvmlDeviceGetGpuInstanceProfileInfo, nvmlDeviceGetGpuInstancePossiblePlacements); this one serves before there is a host.
+table (nvmlDeviceGetGpuInstanceProfileInfo, nvmlDeviceGetGpuInstancePossiblePlacements); this one serves before there
+is a host.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from dataclasses import dataclass
 class Profile:
     """A kind of GPU instance of one card model.
 
-    ``identifier`` is what ``nvidia-smi mig -lgip`` calls ID, ``kind`` the constant NVML_GPU_INSTANCE_PROFILE_* by which NVML is
-    asked. An instance takes ``size`` memory slices from one of ``starts`` on, and ``slices`` compute slices; at most ``instances``
-    of the profile fit. ``memory`` is in MiB; ``media`` counts (decoders, JPEG engines, optical flow accelerators).
+    ``identifier`` is what ``nvidia-smi mig -lgip`` calls ID, ``kind`` the constant NVML_GPU_INSTANCE_PROFILE_* by which
+    NVML is asked. An instance takes ``size`` memory slices from one of ``starts`` on, and ``slices`` compute slices; at
+    most ``instances`` of the profile fit. ``memory`` is in MiB; ``media`` counts (decoders, JPEG engines, optical flow
+    accelerators).
     """
 
     name: str
@@ -33,14 +35,19 @@ class Profile:
     media: tuple[int, int, int]
 
     @property
+    def has_media_extensions(self) -> bool:
+        """Whether it takes the card's JPEG engine and optical flow accelerator, of which there is one."""
+        return self.name.endswith("+me")
+
+    @property
     def instances(self) -> int:
         """How many of the profile fit on a card; media extensions are there once."""
-        return 1 if self.name.endswith("+me") else len(self.starts)
+        return 1 if self.has_media_extensions else len(self.starts)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A card model: NVML's product name, memory in MiB, PCI device and vendor, and its profiles by name (none: no MIG)."""
+    """A card model: NVML's product name, memory in MiB, PCI device and vendor, profiles by name (none: no MIG)."""
 
     product: str
     memory: int
@@ -57,8 +64,8 @@ def _seven_slices(
 ) -> dict[str, Profile]:
     """The profiles of a card with seven compute and eight memory slices.
 
-    ``units`` is the gigabytes of a memory slice as they appear in names; ``memory`` the MiB of one, two, four and eight slices;
-    ``processors`` the multiprocessors of 1g, 1g with double memory, 2g, 3g, 4g and 7g.
+    ``units`` is the gigabytes of a memory slice as they appear in names; ``memory`` the MiB of one, two, four and eight
+    slices; ``processors`` the multiprocessors of 1g, 1g with double memory, 2g, 3g, 4g and 7g.
     """
     one, two, four, eight = memory
     single, wide, double, triple, quadruple, whole = processors
