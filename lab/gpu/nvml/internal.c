@@ -1,0 +1,98 @@
+/* GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt) */
+/* The table of functions that nvidia-smi 550 asks for besides the public ones; without it, it calls the library alien.
+ *
+ * What its entries do was found by watching what nvidia-smi does with their answers. All others are not supported. */
+#include <stdlib.h>
+
+#include "simulation.h"
+
+#define ENTRIES 256
+
+typedef nvmlReturn_t (*entry)(void);
+
+struct reset_group {
+    unsigned int count;
+};
+
+static nvmlReturn_t unsupported(void)
+{
+    return NVML_ERROR_NOT_SUPPORTED;
+}
+
+static nvmlReturn_t is_primary(nvmlDevice_t device, unsigned int *primary)
+{
+    if (!is_device(device))
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *primary = 0;
+    return NVML_SUCCESS;
+}
+
+static nvmlReturn_t fabric_state(unsigned int *state)
+{
+    *state = 0;
+    return NVML_SUCCESS;
+}
+
+static nvmlReturn_t group_make(struct reset_group **group, const nvmlDevice_t *devices, unsigned int count)
+{
+    (void)devices;
+    *group = calloc(1, sizeof **group);
+    if (!*group)
+        return NVML_ERROR_MEMORY;
+    (*group)->count = count;
+    return NVML_SUCCESS;
+}
+
+/* No other card has to be reset with these. */
+static nvmlReturn_t group_others(const struct reset_group *group, char **addresses, unsigned int *count)
+{
+    (void)group;
+    (void)addresses;
+    *count = 0;
+    return NVML_SUCCESS;
+}
+
+static nvmlReturn_t group_free(struct reset_group *group)
+{
+    free(group);
+    return NVML_SUCCESS;
+}
+
+static nvmlReturn_t reset_cards(unsigned int count, const nvmlDevice_t *devices)
+{
+    nvmlReturn_t result = NVML_SUCCESS;
+    for (unsigned int i = 0; i < count && result == NVML_SUCCESS; i++)
+        result = is_device(devices[i]) ? card_reset(devices[i].handle->card) : NVML_ERROR_INVALID_ARGUMENT;
+    return result;
+}
+
+static struct {
+    size_t size;
+    entry entries[ENTRIES];
+} table;
+
+static void set(unsigned int slot, entry function)
+{
+    table.entries[slot - 1] = function;
+}
+
+__attribute__((constructor)) static void fill(void)
+{
+    table.size = sizeof table;
+    for (unsigned int slot = 1; slot <= ENTRIES; slot++)
+        set(slot, unsupported);
+    set(20, (entry)is_primary);
+    set(168, (entry)reset_cards);
+    set(169, (entry)fabric_state);
+    set(182, (entry)group_make);
+    set(183, (entry)group_others);
+    set(184, (entry)group_free);
+}
+
+nvmlReturn_t nvmlInternalGetExportTable(const void **exported, const unsigned char *identifier)
+{
+    if (!exported || !identifier)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *exported = &table;
+    return NVML_SUCCESS;
+}
