@@ -63,9 +63,9 @@ unsigned int claims_list(struct claim *claims, unsigned int room)
 /* How many hold this; NO_INSTANCE stands for any. */
 unsigned int claims_of(unsigned int card, unsigned int instance, unsigned int compute)
 {
-    struct claim claims[256];
-    unsigned int count = claims_list(claims, 256), found = 0;
-    for (unsigned int i = 0; i < count && i < 256; i++)
+    struct claim claims[LISTED];
+    unsigned int count = claims_list(claims, LISTED), found = 0;
+    for (unsigned int i = 0; i < count && i < LISTED; i++)
         found += claims[i].card == card && (instance == NO_INSTANCE || claims[i].instance == instance) &&
                  (compute == NO_INSTANCE || claims[i].compute == compute);
     return found;

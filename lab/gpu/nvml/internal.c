@@ -10,6 +10,14 @@
 
 typedef nvmlReturn_t (*entry)(void);
 
+struct process {
+    unsigned int pid;
+    unsigned long long memory;
+    unsigned int instance, compute;
+    unsigned long long protected_memory;
+    char name[4096];
+};
+
 struct reset_group {
     unsigned int count;
 };
@@ -66,6 +74,27 @@ static nvmlReturn_t reset_cards(unsigned int count, const nvmlDevice_t *devices)
     return result;
 }
 
+static nvmlReturn_t compute_processes(nvmlDevice_t device, unsigned int *count, struct process *processes)
+{
+    struct claim claims[LISTED];
+    unsigned int found, room = *count;
+    nvmlReturn_t result = claims_on(device, claims, LISTED, &found);
+    if (result)
+        return result;
+    for (unsigned int i = 0; i < found && i < room; i++) {
+        processes[i] = (struct process){claims[i].pid, MEMORY_OF_A_CLIENT, claims[i].instance, claims[i].compute, 0, ""};
+        nvmlSystemGetProcessName(claims[i].pid, processes[i].name, sizeof processes[i].name);
+    }
+    *count = found;
+    return found > room ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
+}
+
+static nvmlReturn_t other_processes(nvmlDevice_t device, unsigned int *count)
+{
+    *count = 0;
+    return is_device(device) ? NVML_SUCCESS : NVML_ERROR_INVALID_ARGUMENT;
+}
+
 static struct {
     size_t size;
     entry entries[ENTRIES];
@@ -87,6 +116,9 @@ __attribute__((constructor)) static void fill(void)
     set(182, (entry)group_make);
     set(183, (entry)group_others);
     set(184, (entry)group_free);
+    set(213, (entry)compute_processes);
+    set(214, (entry)other_processes);
+    set(215, (entry)other_processes);
 }
 
 nvmlReturn_t nvmlInternalGetExportTable(const void **exported, const unsigned char *identifier)

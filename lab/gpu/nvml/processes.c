@@ -5,31 +5,38 @@
 
 #include "simulation.h"
 
-#define LISTED 256
-
 static bool concerns(const struct claim *claim, const struct nvmlDevice_st *device)
 {
     return claim->card == device->card && (device->instance == NO_INSTANCE || claim->instance == device->instance) &&
            (device->compute == NO_INSTANCE || claim->compute == device->compute);
 }
 
+/* The claims on a card or a MIG device, at most as many as there is room for. */
+nvmlReturn_t claims_on(nvmlDevice_t device, struct claim *claims, unsigned int room, unsigned int *found)
+{
+    struct view view;
+    nvmlReturn_t result = look(device, &view);
+    if (result)
+        return result;
+    unsigned int listed = claims_list(claims, room);
+    *found = 0;
+    for (unsigned int i = 0; i < listed && i < room; i++)
+        if (concerns(&claims[i], device.handle))
+            claims[(*found)++] = claims[i];
+    return NVML_SUCCESS;
+}
+
 nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *infoCount,
                                                      nvmlProcessInfo_t *infos)
 {
-    struct view view;
     struct claim claims[LISTED];
-    nvmlReturn_t result = infoCount ? look(device, &view) : NVML_ERROR_INVALID_ARGUMENT;
+    unsigned int found;
+    nvmlReturn_t result = infoCount ? claims_on(device, claims, LISTED, &found) : NVML_ERROR_INVALID_ARGUMENT;
     if (result)
         return result;
-    unsigned int listed = claims_list(claims, LISTED), room = infos ? *infoCount : 0, found = 0;
-    for (unsigned int i = 0; i < listed && i < LISTED; i++) {
-        if (!concerns(&claims[i], device.handle))
-            continue;
-        if (found < room)
-            infos[found] = (nvmlProcessInfo_t){claims[i].pid, MEMORY_OF_A_CLIENT, claims[i].instance,
-                                               claims[i].compute};
-        found++;
-    }
+    unsigned int room = infos ? *infoCount : 0;
+    for (unsigned int i = 0; i < found && i < room; i++)
+        infos[i] = (nvmlProcessInfo_t){claims[i].pid, MEMORY_OF_A_CLIENT, claims[i].instance, claims[i].compute};
     *infoCount = found;
     return found > room ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
 }

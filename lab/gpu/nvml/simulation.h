@@ -13,6 +13,7 @@
 #define STARTS 8
 #define INSTANCES 8
 #define COMPUTES 8
+#define LISTED 256
 #define NO_INSTANCE 0xFFFFFFFFu
 #define MEBIBYTE (1024ull * 1024ull)
 #define MEMORY_OF_A_CLIENT (256ull * MEBIBYTE)
@@ -139,6 +140,9 @@ nvmlReturn_t fault_create(struct view *view);
 /* claims.c */
 unsigned int claims_list(struct claim *claims, unsigned int room);
 unsigned int claims_of(unsigned int card, unsigned int instance, unsigned int compute);
+
+/* processes.c */
+nvmlReturn_t claims_on(nvmlDevice_t device, struct claim *claims, unsigned int room, unsigned int *found);
 
 /* placement.c */
 unsigned int occupied(const struct view *view);
