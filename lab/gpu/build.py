@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 from lab import settings
+from lab.mirror.debian import need_commands
 from lab.mirror.golang import Go, GoModule
 from lab.mirror.store import Store, folder_digest, recipe_key
 
@@ -68,11 +69,13 @@ def ensure() -> Path:
 
 
 def _build(folder: Path) -> None:
+    need_commands({"gcc": "gcc libc6-dev"})
     header = Go(settings.CACHE / "build").source(NVML) / HEADER
     (folder / "stubs.c").write_text(stubs(functions(header.read_text(encoding="utf-8"))), encoding="utf-8")
     include = ["-I", str(header.parent), "-I", str(SOURCES)]
     sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
-    link = ["-shared", "-fPIC", f"-Wl,-soname,{SONAME}", "-pthread", "-o", str(folder / LIBRARY)]
+    exports = f"-Wl,--version-script={SOURCES / 'exports.map'}"
+    link = ["-shared", "-fPIC", f"-Wl,-soname,{SONAME}", exports, "-pthread", "-o", str(folder / LIBRARY)]
     _compile([*COMPILE, *include, *link, *sources, str(folder / "stubs.c")])
     (folder / SONAME).symlink_to(LIBRARY)
     hold = [str(SOURCES / "client" / "hold.c"), str(folder / LIBRARY), "-o", str(folder / HOLD)]

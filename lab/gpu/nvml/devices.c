@@ -214,6 +214,16 @@ nvmlReturn_t nvmlDeviceGetBrand(nvmlDevice_t device, nvmlBrandType_t *type)
     return NVML_SUCCESS;
 }
 
+/* The device plugin orders cards by it. */
+nvmlReturn_t nvmlDeviceGetTopologyCommonAncestor(nvmlDevice_t device1, nvmlDevice_t device2,
+                                                 nvmlGpuTopologyLevel_t *pathInfo)
+{
+    if (!is_device(device1) || !is_device(device2) || !pathInfo)
+        return NVML_ERROR_INVALID_ARGUMENT;
+    *pathInfo = device1.handle->card == device2.handle->card ? NVML_TOPOLOGY_INTERNAL : NVML_TOPOLOGY_NODE;
+    return NVML_SUCCESS;
+}
+
 nvmlReturn_t nvmlDeviceGetVirtualizationMode(nvmlDevice_t device, nvmlGpuVirtualizationMode_t *mode)
 {
     struct view view;

@@ -1,12 +1,15 @@
 /* GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt) */
-/* Events: none ever happens, but one can wait for them. */
+/* Events: the one that happens is that a card falls off the bus, once for each set that asked for critical errors. */
+#include <poll.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "simulation.h"
 
+#define XID_FALLEN_OFF_THE_BUS 79
+#define LOOK_EVERY 200u
+
 struct nvmlEventSet_st {
-    unsigned long long types;
+    unsigned int watched, told;
 };
 
 nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t *set)
@@ -36,17 +39,37 @@ nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long ev
 {
     struct view view;
     nvmlReturn_t result = set.handle ? look(device, &view) : NVML_ERROR_INVALID_ARGUMENT;
-    if (result == NVML_SUCCESS)
-        set.handle->types |= eventTypes;
+    if (result == NVML_SUCCESS && (eventTypes & nvmlEventTypeXidCriticalError))
+        set.handle->watched |= 1u << view.index;
     return result;
+}
+
+static bool happened(struct nvmlEventSet_st *set, nvmlEventData_t *data)
+{
+    for (unsigned int card = 0; card < card_count(); card++) {
+        unsigned int bit = 1u << card;
+        if (!(set->watched & bit) || (set->told & bit) || !fault_lost(card))
+            continue;
+        set->told |= bit;
+        *data = (nvmlEventData_t){card_handle(card), nvmlEventTypeXidCriticalError, XID_FALLEN_OFF_THE_BUS, NO_INSTANCE,
+                                  NO_INSTANCE};
+        return true;
+    }
+    return false;
 }
 
 nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, nvmlEventData_t *data, unsigned int timeoutms)
 {
     if (!set.handle || !data)
         return NVML_ERROR_INVALID_ARGUMENT;
-    usleep(timeoutms * 1000u);
-    return NVML_ERROR_TIMEOUT;
+    while (!happened(set.handle, data)) {
+        if (!timeoutms)
+            return NVML_ERROR_TIMEOUT;
+        unsigned int step = timeoutms < LOOK_EVERY ? timeoutms : LOOK_EVERY;
+        poll(NULL, 0, (int)step);
+        timeoutms -= step;
+    }
+    return NVML_SUCCESS;
 }
 
 nvmlReturn_t nvmlEventSetWait(nvmlEventSet_t set, nvmlEventData_t *data, unsigned int timeoutms)

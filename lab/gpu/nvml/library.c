@@ -18,6 +18,7 @@ bool initialized(void)
 nvmlReturn_t nvmlInitWithFlags(unsigned int flags)
 {
     nvmlReturn_t result = NVML_SUCCESS;
+    (void)flags;
     pthread_mutex_lock(&guard);
     if (!users) {
         result = driver_reachable();
@@ -29,10 +30,6 @@ nvmlReturn_t nvmlInitWithFlags(unsigned int flags)
     if (result == NVML_SUCCESS)
         users++;
     pthread_mutex_unlock(&guard);
-    if (result == NVML_SUCCESS && !(flags & NVML_INIT_FLAG_NO_GPUS)) {
-        unsigned int count;
-        result = nvmlDeviceGetCount_v2(&count);
-    }
     return result;
 }
 

@@ -23,7 +23,8 @@ mount --bind "$1/stat" /proc/1/stat
 WAIT = "echo ready; read -r _\n"
 COMMON = (device.Node("/dev/null", 1, 3, 0o666),)
 NOBODY = (
-    "setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--",
+    "setpriv", "--reuid=65534", "--clear-groups",
+    "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", "--",
 )  # fmt: skip
 """Runs a command as a user who may read what lies in the tests' folders, and no more."""
 FREE_MAJORS = device.free_majors(Path("/proc/devices").read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from lab.gpu import build
 from plugins.module_utils.gpu.profiles import MODELS
+from tests.support import checked
 from tests.unit.gpu.guest import Guest
 
 Start = Callable[..., Guest]
@@ -68,6 +69,11 @@ def test_every_function_of_the_header_exists(driver: Path) -> None:
     assert [
         name for name in (*names, "nvmlErrorString", "nvmlInternalGetExportTable") if not hasattr(library, name)
     ] == []
+
+
+def test_the_library_exports_nothing_that_could_meet_a_name_of_a_program(driver: Path) -> None:
+    listed = checked(["nm", "--dynamic", "--defined-only", "--format=just-symbols", driver / build.LIBRARY]).split()
+    assert [name for name in listed if not name.startswith("nvml")] == ["gpuSimulationClaim"]
 
 
 def test_a_function_that_is_not_simulated_says_so_when_traced(start: Start) -> None:

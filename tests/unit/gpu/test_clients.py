@@ -28,7 +28,7 @@ def test_a_client_of_a_whole_card_is_listed_with_its_process(start: Start) -> No
 
 def test_a_compute_instance_in_use_is_not_destroyed_and_its_neighbour_is(a100: Guest) -> None:
     a100.mig("-cgi", "9:4,19:0", "-C")
-    large, small = re.findall(r"MIG \S+ .*(MIG-[0-9a-f-]{36})", a100.smi("-L"))
+    large = re.findall(r"MIG \S+ .*(MIG-[0-9a-f-]{36})", a100.smi("-L"))[0]
     client, _ = a100.hold(large)
     said = a100.attempt("mig", "-dci")
     assert said.returncode == 19

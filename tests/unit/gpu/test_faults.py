@@ -4,11 +4,34 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 
+from lab.gpu import build
 from tests.unit.gpu.guest import Guest
 
 Start = Callable[..., Guest]
+WAIT_FOR_EVENTS = """
+import ctypes, os, sys
+
+class Event(ctypes.Structure):
+    _fields_ = [("device", ctypes.c_void_p), ("type", ctypes.c_ulonglong), ("data", ctypes.c_ulonglong),
+                ("instance", ctypes.c_uint), ("compute", ctypes.c_uint)]
+
+nvml = ctypes.CDLL(sys.argv[1])
+faults = os.environ["GPU_SIMULATION_STATE"] + "/faults"
+fault = open(faults).read()
+os.unlink(faults)
+events, card, event = ctypes.c_void_p(), ctypes.c_void_p(), Event()
+nvml.nvmlInit_v2()
+nvml.nvmlEventSetCreate(ctypes.byref(events))
+for index in (0, 1):
+    nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(card))
+    nvml.nvmlDeviceRegisterEvents(card, ctypes.c_ulonglong(8), events)
+open(faults, "w").write(fault)
+print(nvml.nvmlEventSetWait_v2(events, ctypes.byref(event), 1000), event.type, event.data)
+print(nvml.nvmlEventSetWait_v2(events, ctypes.byref(event), 1))
+"""
 
 
 def test_a_lost_card_is_reported_and_the_others_work(start: Start) -> None:
@@ -20,6 +43,13 @@ def test_a_lost_card_is_reported_and_the_others_work(start: Start) -> None:
     assert guest.attempt("-i", "1", "-q").returncode == 15
     guest.fault()
     assert guest.cards[1].uuid in guest.smi("-L")
+
+
+def test_who_waits_for_critical_errors_is_told_of_a_lost_card_once(start: Start) -> None:
+    guest = start("T4", "T4")
+    guest.fault("lost 1")
+    done = guest.run(sys.executable, "-c", WAIT_FOR_EVENTS, guest.driver / build.SONAME)
+    assert done.stdout.split() == ["0", "8", "79", "10"], done.stderr
 
 
 def test_uncorrected_errors_are_counted(start: Start) -> None:
@@ -73,10 +103,20 @@ def test_two_processes_that_create_at_once_share_the_card(a100: Guest) -> None:
     assert len(set(re.findall(r"MIG-[0-9a-f-]{36}", a100.smi("-L")))) == 7
 
 
+def test_a_state_of_which_half_was_written_is_not_taken_for_one(a100: Guest) -> None:
+    a100.mig("-cgi", "9", "-C")
+    before = a100.smi("-L")
+    whole = (a100.state / "state").read_bytes()
+    (a100.state / "state.part").write_bytes(whole[: len(whole) // 2])
+    assert a100.smi("-L") == before
+    a100.mig("-cgi", "9")
+
+
 def test_a_writer_that_is_killed_leaves_a_whole_state(a100: Guest) -> None:
+    work = 'while :; do "$0" mig -cgi 9,9 -C; "$0" mig -dci; "$0" mig -dgi; done'
     for count in range(12):
         writer = subprocess.Popen(
-            a100.command("sh", "-c", 'while :; do "$0" mig -cgi 9,9 -C; "$0" mig -dci; "$0" mig -dgi; done', a100.program),
+            a100.command("sh", "-c", work, a100.program),
             env=a100.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, text=True,
         )  # fmt: skip
         assert writer.stdout

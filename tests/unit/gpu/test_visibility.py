@@ -73,7 +73,7 @@ def test_the_only_device_of_a_pod_is_its_number_0_and_cannot_be_found_by_others_
     last = instances(cut)[-1]
     pod = cut.pod("/dev/nvidia0", *nodes_of(cut, last))
     assert re.search(r"Device  0: \(UUID: MIG-", pod.smi("-L"))
-    client, held = pod.hold()
+    _, held = pod.hold()
     assert held == uuids(pod)
     other = next(found for found in uuids(cut) if found not in held)
     refused = pod.run(cut.driver / "gpu-hold", other)
