@@ -2,7 +2,9 @@
 /* The table of functions that nvidia-smi 550 asks for besides the public ones; without it, it calls the library alien.
  *
  * What its entries do was found by watching what nvidia-smi does with their answers. All others are not supported. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "simulation.h"
 
@@ -25,6 +27,32 @@ struct reset_group {
 static nvmlReturn_t unsupported(void)
 {
     return NVML_ERROR_NOT_SUPPORTED;
+}
+
+/* [domain:]bus:device.function, as cards are named on nvidia-smi's command line. */
+static nvmlReturn_t read_address(const char *text, unsigned int *domain, unsigned int *bus, unsigned int *device,
+                                 unsigned int *function)
+{
+    *domain = 0;
+    bool with_domain = strchr(text, ':') != strrchr(text, ':');
+    int found = with_domain ? sscanf(text, "%x:%x:%x.%x", domain, bus, device, function)
+                            : sscanf(text, "%x:%x.%x", bus, device, function);
+    return found == (with_domain ? 4 : 3) ? NVML_SUCCESS : NVML_ERROR_INVALID_ARGUMENT;
+}
+
+static nvmlReturn_t address_of(unsigned int index, unsigned int *domain, unsigned int *bus, unsigned int *device)
+{
+    nvmlDevice_t card;
+    nvmlPciInfo_t pci;
+    nvmlReturn_t result = nvmlDeviceGetHandleByIndex_v2(index, &card);
+    if (result == NVML_SUCCESS)
+        result = nvmlDeviceGetPciInfo_v3(card, &pci);
+    if (result)
+        return result;
+    *domain = pci.domain;
+    *bus = pci.bus;
+    *device = pci.device;
+    return NVML_SUCCESS;
 }
 
 static nvmlReturn_t is_primary(nvmlDevice_t device, unsigned int *primary)
@@ -110,7 +138,9 @@ __attribute__((constructor)) static void fill(void)
     table.size = sizeof table;
     for (unsigned int slot = 1; slot <= ENTRIES; slot++)
         set(slot, unsupported);
+    set(12, (entry)read_address);
     set(20, (entry)is_primary);
+    set(75, (entry)address_of);
     set(168, (entry)reset_cards);
     set(169, (entry)fabric_state);
     set(182, (entry)group_make);

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from lab.gpu import build
 from plugins.module_utils.gpu.profiles import MODELS
 from tests.support import checked
@@ -35,6 +37,14 @@ def test_a_query_gives_the_figures_of_the_model(start: Start) -> None:
     assert guest.query(*fields, card=1) == [
         "NVIDIA A30", "24576", "00000000:08:00.0", build.DRIVER_VERSION, "Disabled", "8.0",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["1", "{card.uuid}", "{card.address}", "0000{card.address}", "8:0.0"])
+def test_a_card_is_named_by_index_uuid_or_address(start: Start, name: str) -> None:
+    guest = start("T4", "A30", "T4")
+    card = guest.cards[1]
+    found = guest.smi("-i", name.format(card=card), "--query-gpu=uuid", "--format=csv,noheader")
+    assert found == f"{card.uuid}\n"
 
 
 def test_the_full_report_is_well_formed_and_names_the_instances(a100: Guest) -> None:
