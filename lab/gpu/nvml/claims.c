@@ -109,7 +109,7 @@ static nvmlReturn_t write_claim(const struct nvmlDevice_st *device)
     return NVML_SUCCESS;
 }
 
-/* Not of NVML: what starting a CUDA context on a device is to the real driver. The claim lasts as long as the process. */
+/* Not of NVML: what starting a CUDA context on a device is to the real driver. The claim ends with the process. */
 nvmlReturn_t gpuSimulationClaim(nvmlDevice_t device)
 {
     struct view view;

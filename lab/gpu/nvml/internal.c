@@ -110,7 +110,8 @@ static nvmlReturn_t compute_processes(nvmlDevice_t device, unsigned int *count, 
     if (result)
         return result;
     for (unsigned int i = 0; i < found && i < room; i++) {
-        processes[i] = (struct process){claims[i].pid, MEMORY_OF_A_CLIENT, claims[i].instance, claims[i].compute, 0, ""};
+        processes[i] = (struct process){claims[i].pid, MEMORY_OF_A_CLIENT, claims[i].instance, claims[i].compute, 0,
+                                        ""};
         nvmlSystemGetProcessName(claims[i].pid, processes[i].name, sizeof processes[i].name);
     }
     *count = found;

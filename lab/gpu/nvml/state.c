@@ -3,6 +3,7 @@
  *
  * Readers take no lock: a new state is renamed over the old one, so each sees a whole one, and a writer that is killed
  * leaves the old one. Writers hold a lock on a file of its own from reading to renaming. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,9 +32,11 @@ int state_lock(void)
     int file = open(state_path("lock", path, sizeof path), O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
     if (file < 0)
         file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file >= 0 && flock(file, LOCK_EX)) {
-        close(file);
-        file = -1;
+    while (file >= 0 && flock(file, LOCK_EX)) {
+        if (errno != EINTR) {
+            close(file);
+            file = -1;
+        }
     }
     return file;
 }
