@@ -23,12 +23,19 @@ SOURCES = Path(__file__).parent / "nvml"
 CACHE = settings.CACHE / "gpu"
 LIBRARY = f"libnvidia-ml.so.{DRIVER_VERSION}"
 SONAME = "libnvidia-ml.so.1"
+CUDA = f"libcuda.so.{DRIVER_VERSION}"
+"""By it the container toolkit finds the folder of the driver's libraries."""
 HOLD = "gpu-hold"
 COMPILE = (
     "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-Wno-format-truncation",
     "-Wno-cast-function-type", "-D_GNU_SOURCE", "-DNVML_NO_UNVERSIONED_FUNC_DEFS", f"-DCUDA_VERSION={CUDA_VERSION}",
     f'-DDRIVER_VERSION="{DRIVER_VERSION}"',
 )  # fmt: skip
+
+
+def state_file(name: str) -> str:
+    """Name of a file of the simulated driver's state: of ``cards``, ``faults``, ``claims``, ``state`` or ``lock``."""
+    return f"libgpu-simulation-{name}.so.{DRIVER_VERSION}"
 
 
 def functions(header: str) -> list[str]:
@@ -78,6 +85,7 @@ def _build(folder: Path) -> None:
     link = ["-shared", "-fPIC", f"-Wl,-soname,{SONAME}", exports, "-pthread", "-o", str(folder / LIBRARY)]
     _compile([*COMPILE, *include, *link, *sources, str(folder / "stubs.c")])
     (folder / SONAME).symlink_to(LIBRARY)
+    _compile(["-x", "c", "/dev/null", "-shared", "-Wl,-soname,libcuda.so.1", "-o", str(folder / CUDA)])
     hold = [str(SOURCES / "client" / "hold.c"), str(folder / LIBRARY), "-o", str(folder / HOLD)]
     _compile([*COMPILE, *include, *hold])
 

@@ -1,4 +1,4 @@
-"""The cards of a simulated host: what the library reads from ``/etc/gpu-simulation/cards``."""
+"""The cards of a simulated host, as the library reads them from a file beside it (``build.state_file("cards")``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from plugins.module_utils.gpu.profiles import MODELS, Model, Profile
 
-PATH = "/etc/gpu-simulation/cards"
 NAMESPACE = uuid.UUID("6e7a4c0f-7f0c-4d43-9d3c-1f7f6a3f2f10")
 """Of the UUIDs of cards, which are those of their host and index."""
 ARCHITECTURES = {0x1E: "turing", 0x20: "ampere", 0x23: "hopper"}

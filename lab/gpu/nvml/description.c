@@ -6,8 +6,6 @@
 
 #include "simulation.h"
 
-#define DEFAULT_DESCRIPTION "/etc/gpu-simulation/cards"
-
 static struct card cards[CARDS];
 static unsigned int count;
 
@@ -71,9 +69,8 @@ static bool read_line(struct card *card, const char *key, const char *value)
 /* A line is a key, a blank and the value; `card` begins a card, and a line that begins with # is a comment. */
 nvmlReturn_t description_read(void)
 {
-    const char *path = getenv("GPU_SIMULATION_CARDS");
-    FILE *file = fopen(path ? path : DEFAULT_DESCRIPTION, "re");
-    char line[256];
+    char path[512], line[256];
+    FILE *file = fopen(state_path("cards", path, sizeof path), "re");
     bool good = true;
     count = 0;
     memset(cards, 0, sizeof cards);

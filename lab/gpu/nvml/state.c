@@ -1,8 +1,10 @@
 /* GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt) */
 /* The state of the cards, shared by all processes of the host and its pods.
  *
- * Readers take no lock: a new state is renamed over the old one, so each sees a whole one, and a writer that is killed
- * leaves the old one. Writers hold a lock on a file of its own from reading to renaming. */
+ * Its files lie beside the library and are named as the driver's libraries are: so the container toolkit carries them
+ * into pods, as the kernel would show the same cards there. A pod has a file without its name; hence a state is written
+ * in place, into the older of two slots, and a reader, who takes no lock, believes the newer one that is whole. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,13 +17,34 @@
 
 #include "simulation.h"
 
-#define DEFAULT_STATE "/var/lib/gpu-simulation"
-#define FORMAT 0x4D494701u
+#define FORMAT 0x4D494702u
+#define SLOTS 2
+#define OFFSET 14695981039346656037ull
+#define PRIME 1099511628211ull
+
+struct slot {
+    unsigned long long number, sum;
+    struct state state;
+};
+
+static const char *const files[] = {"lock", "state", "claims", "faults"};
+
+static const char *folder(void)
+{
+    static char path[400];
+    Dl_info library;
+    const char *told = getenv("GPU_SIMULATION_STATE");
+    if (told)
+        return told;
+    if (!path[0] && dladdr(files, &library) && strrchr(library.dli_fname, '/'))
+        snprintf(path, sizeof path, "%.*s", (int)(strrchr(library.dli_fname, '/') - library.dli_fname),
+                 library.dli_fname);
+    return path;
+}
 
 const char *state_path(const char *name, char *path, size_t length)
 {
-    const char *folder = getenv("GPU_SIMULATION_STATE");
-    snprintf(path, length, "%s/%s", folder ? folder : DEFAULT_STATE, name);
+    snprintf(path, length, "%s/libgpu-simulation-%s.so." DRIVER_VERSION, folder(), name);
     return path;
 }
 
@@ -29,9 +52,7 @@ const char *state_path(const char *name, char *path, size_t length)
 int state_lock(void)
 {
     char path[512];
-    int file = open(state_path("lock", path, sizeof path), O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
-    if (file < 0)
-        file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(state_path("lock", path, sizeof path), O_RDONLY | O_CLOEXEC);
     while (file >= 0 && flock(file, LOCK_EX)) {
         if (errno != EINTR) {
             close(file);
@@ -39,6 +60,32 @@ int state_lock(void)
         }
     }
     return file;
+}
+
+/* FNV-1a over the number and the state. */
+static unsigned long long sum_of(const struct slot *slot)
+{
+    const unsigned char *bytes = (const unsigned char *)&slot->state;
+    unsigned long long sum = (OFFSET ^ slot->number) * PRIME;
+    for (size_t i = 0; i < sizeof slot->state; i++)
+        sum = (sum ^ bytes[i]) * PRIME;
+    return sum;
+}
+
+static bool slot_read(int file, unsigned int place, struct slot *slot)
+{
+    return pread(file, slot, sizeof *slot, (off_t)(place * sizeof *slot)) == sizeof *slot &&
+           slot->state.format == FORMAT && slot->sum == sum_of(slot);
+}
+
+/* The newer slot that is whole; without one, a state of nothing with the number 0. */
+static void newest(int file, struct slot *slot)
+{
+    struct slot found;
+    memset(slot, 0, sizeof *slot);
+    for (unsigned int place = 0; place < SLOTS; place++)
+        if (slot_read(file, place, &found) && found.number > slot->number)
+            *slot = found;
 }
 
 /* Brings the cards of a state into the order of the description; a card that is new to it begins with nothing. */
@@ -58,31 +105,36 @@ static void order_cards(struct state *state)
 bool state_read(struct state *state)
 {
     char path[512];
+    struct slot slot;
     int file = open(state_path("state", path, sizeof path), O_RDONLY | O_CLOEXEC);
-    ssize_t got = file < 0 ? -1 : read(file, state, sizeof *state);
+    newest(file, &slot);
     if (file >= 0)
         close(file);
-    if (got != sizeof *state || state->format != FORMAT)
-        memset(state, 0, sizeof *state);
+    *state = slot.state;
     state->format = FORMAT;
     order_cards(state);
     return boot_apply(state);
 }
 
+/* Called with the state locked. */
 nvmlReturn_t state_write(const struct state *state)
 {
-    char fresh[512], path[512];
-    int file = open(state_path("state.part", fresh, sizeof fresh), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    char path[512];
+    struct slot slot;
+    int file = open(state_path("state", path, sizeof path), O_RDWR | O_CLOEXEC);
     if (file < 0)
         return NVML_ERROR_NO_PERMISSION;
-    bool whole = write(file, state, sizeof *state) == sizeof *state;
+    newest(file, &slot);
+    slot.number++;
+    slot.state = *state;
+    slot.sum = sum_of(&slot);
+    off_t place = (off_t)(slot.number % SLOTS * sizeof slot);
+    bool whole = pwrite(file, &slot, sizeof slot, place) == sizeof slot;
     close(file);
-    if (!whole || rename(fresh, state_path("state", path, sizeof path)))
-        return NVML_ERROR_UNKNOWN;
-    return NVML_SUCCESS;
+    return whole ? NVML_SUCCESS : NVML_ERROR_UNKNOWN;
 }
 
-/* Makes the folder and takes note of a reboot; without the right to write, nothing. */
+/* Makes the files and takes note of a reboot; without the right to write, nothing. */
 void state_settle(void)
 {
     char path[512];
@@ -90,9 +142,11 @@ void state_settle(void)
     boot_find();
     if (geteuid())
         return;
-    mkdir(state_path("", path, sizeof path), 0755);
-    if (!mkdir(state_path("claims", path, sizeof path), 0755))
-        chmod(path, 01777);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        int file = open(state_path(files[i], path, sizeof path), O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
+        if (file >= 0)
+            close(file);
+    }
     int lock = state_lock();
     if (lock < 0)
         return;

@@ -105,11 +105,11 @@ class Guest(View):
         self.boots = 0
         self.pods: list[View] = []
         folder.mkdir(exist_ok=True)
-        (folder / "cards").write_text(description(self.cards), encoding="utf-8")
+        self.state.mkdir(exist_ok=True)
+        (self.state / build.state_file("cards")).write_text(description(self.cards), encoding="utf-8")
         self.environment = {
             **os.environ,
             "LD_LIBRARY_PATH": str(driver),
-            "GPU_SIMULATION_CARDS": str(folder / "cards"),
             "GPU_SIMULATION_STATE": str(self.state),
         }
         self.boot()
@@ -134,8 +134,7 @@ class Guest(View):
         return self.pods[-1]
 
     def fault(self, *lines: str) -> None:
-        self.state.mkdir(exist_ok=True)
-        (self.state / "faults").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        (self.state / build.state_file("faults")).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def close(self) -> None:
         for pod in self.pods:

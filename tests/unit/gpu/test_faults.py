@@ -18,8 +18,7 @@ class Event(ctypes.Structure):
     _fields_ = [("device", ctypes.c_void_p), ("type", ctypes.c_ulonglong), ("data", ctypes.c_ulonglong),
                 ("instance", ctypes.c_uint), ("compute", ctypes.c_uint)]
 
-nvml = ctypes.CDLL(sys.argv[1])
-faults = os.environ["GPU_SIMULATION_STATE"] + "/faults"
+nvml, faults = ctypes.CDLL(sys.argv[1]), sys.argv[2]
 fault = open(faults).read()
 os.unlink(faults)
 events, card, event = ctypes.c_void_p(), ctypes.c_void_p(), Event()
@@ -48,7 +47,8 @@ def test_a_lost_card_is_reported_and_the_others_work(start: Start) -> None:
 def test_who_waits_for_critical_errors_is_told_of_a_lost_card_once(start: Start) -> None:
     guest = start("T4", "T4")
     guest.fault("lost 1")
-    done = guest.run(sys.executable, "-c", WAIT_FOR_EVENTS, guest.driver / build.SONAME)
+    faults = guest.state / build.state_file("faults")
+    done = guest.run(sys.executable, "-c", WAIT_FOR_EVENTS, guest.driver / build.SONAME, faults)
     assert done.stdout.split() == ["0", "8", "79", "10"], done.stderr
 
 
@@ -104,12 +104,19 @@ def test_two_processes_that_create_at_once_share_the_card(a100: Guest) -> None:
 
 
 def test_a_state_of_which_half_was_written_is_not_taken_for_one(a100: Guest) -> None:
-    a100.mig("-cgi", "9", "-C")
-    before = a100.smi("-L")
-    whole = (a100.state / "state").read_bytes()
-    (a100.state / "state.part").write_bytes(whole[: len(whole) // 2])
-    assert a100.smi("-L") == before
-    a100.mig("-cgi", "9")
+    listed = []
+    for start in (0, 4):
+        a100.mig("-cgi", f"9:{start}")
+        listed.append(a100.mig("-lgi"))
+    file = a100.state / build.state_file("state")
+    whole = file.read_bytes()
+    half, quarter = len(whole) // 2, len(whole) // 4
+    seen = []
+    for slot in (0, half):
+        file.write_bytes(whole[: slot + quarter] + b"?" * quarter + whole[slot + half :])
+        seen.append(a100.mig("-lgi"))
+    assert sorted(seen) == sorted(listed)
+    a100.mig("-dgi")
 
 
 def test_a_writer_that_is_killed_leaves_a_whole_state(a100: Guest) -> None:

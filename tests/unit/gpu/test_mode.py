@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lab.gpu import build
 from tests.unit.gpu.guest import NOBODY, Guest
 
 Start = Callable[..., Guest]
@@ -79,11 +80,12 @@ def test_a_process_in_a_pod_takes_the_state_as_it_is(a100: Guest) -> None:
     a100.mig("-cgi", "9", "-C")
     a100.reboot()
     pod = a100.pod("/dev/nvidia0", "/dev/nvidia-caps/nvidia-cap2")
-    state = (a100.state / "state").read_bytes()
+    file = a100.state / build.state_file("state")
+    state = file.read_bytes()
     pod.smi("-L")
-    assert (a100.state / "state").read_bytes() == state
+    assert file.read_bytes() == state
     a100.smi("-L")
-    assert (a100.state / "state").read_bytes() != state
+    assert file.read_bytes() != state
 
 
 def test_cards_without_mig_refuse_it(start: Start) -> None:
