@@ -59,25 +59,36 @@ def _table(*profiles: Profile) -> dict[str, Profile]:
     return {profile.name: profile for profile in profiles}
 
 
+Media = tuple[int, int, int]
+AMPERE_MEDIA: tuple[Media, ...] = ((0, 0, 0), (1, 1, 1), (1, 0, 0), (1, 0, 0), (2, 0, 0), (2, 0, 0), (5, 1, 1))
+HOPPER_MEDIA: tuple[Media, ...] = ((1, 1, 0), (1, 1, 1), (1, 1, 0), (2, 2, 0), (3, 3, 0), (4, 4, 0), (7, 7, 1))
+
+
 def _seven_slices(
-    units: int, memory: tuple[int, int, int, int], processors: tuple[int, int, int, int, int, int]
+    units: int,
+    memory: tuple[int, int, int, int],
+    processors: tuple[int, int, int, int, int, int],
+    media: tuple[Media, ...] = AMPERE_MEDIA,
+    copy_engines: int = 7,
 ) -> dict[str, Profile]:
     """The profiles of a card with seven compute and eight memory slices.
 
     ``units`` is the gigabytes of a memory slice as they appear in names; ``memory`` the MiB of one, two, four and eight
-    slices; ``processors`` the multiprocessors of 1g, 1g with double memory, 2g, 3g, 4g and 7g.
+    slices; ``processors`` the multiprocessors of 1g, 1g with double memory, 2g, 3g, 4g and 7g; ``media`` those of each
+    profile, and ``copy_engines`` those of the whole card.
     """
     one, two, four, eight = memory
     single, wide, double, triple, quadruple, whole = processors
+    plain, extended, roomy, second, third, fourth, all_of_it = media
     every = tuple(range(7))
     return _table(
-        Profile(f"1g.{units}gb", 19, 0, 1, 1, every, one, single, 1, (0, 0, 0)),
-        Profile(f"1g.{units}gb+me", 20, 7, 1, 1, every, one, single, 1, (1, 1, 1)),
-        Profile(f"1g.{2 * units}gb", 15, 9, 1, 2, (0, 2, 4, 6), two, wide, 1, (1, 0, 0)),
-        Profile(f"2g.{2 * units}gb", 14, 1, 2, 2, (0, 2, 4), two, double, 2, (1, 0, 0)),
-        Profile(f"3g.{4 * units}gb", 9, 2, 3, 4, (0, 4), four, triple, 3, (2, 0, 0)),
-        Profile(f"4g.{4 * units}gb", 5, 3, 4, 4, (0,), four, quadruple, 4, (2, 0, 0)),
-        Profile(f"7g.{8 * units}gb", 0, 4, 7, 8, (0,), eight, whole, 7, (5, 1, 1)),
+        Profile(f"1g.{units}gb", 19, 0, 1, 1, every, one, single, 1, plain),
+        Profile(f"1g.{units}gb+me", 20, 7, 1, 1, every, one, single, 1, extended),
+        Profile(f"1g.{2 * units}gb", 15, 9, 1, 2, (0, 2, 4, 6), two, wide, 1, roomy),
+        Profile(f"2g.{2 * units}gb", 14, 1, 2, 2, (0, 2, 4), two, double, 2, second),
+        Profile(f"3g.{4 * units}gb", 9, 2, 3, 4, (0, 4), four, triple, 3, third),
+        Profile(f"4g.{4 * units}gb", 5, 3, 4, 4, (0,), four, quadruple, 4, fourth),
+        Profile(f"7g.{8 * units}gb", 0, 4, 7, 8, (0,), eight, whole, copy_engines, all_of_it),
     )
 
 
@@ -90,7 +101,7 @@ A30 = _table(
 )
 A100_40GB = _seven_slices(5, (4864, 9984, 20096, 40448), (14, 14, 28, 42, 56, 98))
 A100_80GB = _seven_slices(10, (9728, 19968, 40192, 80896), (14, 14, 28, 42, 56, 98))
-H100_80GB = _seven_slices(10, (9984, 20096, 40448, 81280), (16, 26, 32, 60, 64, 132))
+H100_80GB = _seven_slices(10, (9984, 20096, 40448, 81152), (16, 26, 32, 60, 64, 132), HOPPER_MEDIA, 8)
 
 MODELS = {
     "T4": Model("Tesla T4", 15360, 0x1EB810DE, {}),

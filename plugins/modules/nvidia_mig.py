@@ -1,0 +1,173 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Cut the cards of a host into the declared slices."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nvidia_mig
+author: AI_INFN platform maintainers (@ai-infn)
+short_description: Cut the cards of a host into the declared slices
+version_added: 0.1.0
+description:
+  - Compares the GPU instances and compute instances of a host's cards with the declared layout, and makes the smallest
+    set of changes. Slices that stay are not touched.
+  - Where a step fails, those before it are taken back, and the error names the step.
+  - It neither moves pods away nor stops programs that use the cards; RV(affected) says what must be free first.
+  - Where the mode of a card takes effect by a reboot only, RV(reboot_required) says so, and the layout is completed by
+    running the module again after the reboot.
+extends_documentation_fragment:
+  - ai_infn.platform.attributes
+options:
+  model:
+    description: Model of the host's cards, a name of the collection's table of profiles.
+    type: str
+    required: true
+  count:
+    description: Number of cards that the host has.
+    type: int
+    required: true
+  layout:
+    description: How the cards are cut, as P(ai_infn.platform.gpu_layout_problems#filter) describes it. Left out, all
+      cards are whole.
+    type: raw
+  in_use:
+    description: UUIDs of MIG devices that somebody holds. Of equally small changes the one that spares most of them is
+      made.
+    type: list
+    elements: str
+    default: []
+attributes:
+  diff_mode:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Cut three A100 into seven slices each
+  ai_infn.platform.nvidia_mig:
+    model: A100-40GB
+    count: 3
+    layout: all-1g.5gb
+
+- name: Cut the first card otherwise, and leave the second whole
+  ai_infn.platform.nvidia_mig:
+    model: A100-40GB
+    count: 3
+    layout:
+      - {cards: [0], slices: [3g.20gb, 2g.10gb, 1g.5gb, 1g.5gb]}
+      - {cards: [2], slices: all-1g.5gb}
+"""
+
+RETURN = r"""
+steps:
+  description: What was done, or would be, in this order.
+  returned: success
+  type: list
+  elements: str
+  sample: ["destroy compute instance 1c of card 0: 1g.5gb@3"]
+moves:
+  description: Slices that are in the new layout too and yet must be emptied, with what takes their place.
+  returned: success
+  type: list
+  elements: str
+affected:
+  description: UUIDs of the GPU and MIG devices that nobody may hold when the steps run.
+  returned: success
+  type: list
+  elements: str
+before:
+  description: The layout of all cards as it was, in the form of O(layout).
+  returned: success
+  type: list
+  elements: dict
+reboot_required:
+  description: Whether the cards are as declared only after a reboot and another run.
+  returned: success
+  type: bool
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.cards import Card, layout_of
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.driver import Driver, StepError
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.layout import (
+    Declared,
+    LayoutError,
+    found_problems,
+    resolve,
+)
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.nvml import Nvml, NvmlError
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.plan import (
+    affected,
+    as_diff,
+    differences,
+    make_plan,
+)
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.profiles import MODELS
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.steps import describe
+
+
+def as_layout(cards: list[Card]) -> list[dict[str, Any]]:
+    """Return cards in the form in which an inventory declares them."""
+    states = [(card.index, layout_of(card)) for card in cards]
+    return [
+        {"cards": [index], "slices": list(state.profiles)} for index, state in states if state.mig and state.profiles
+    ]
+
+
+def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
+    """Bring the cards to the layout and return the result."""
+    params = module.params
+    host = Declared("this host", params["model"], params["count"], params["layout"])
+    wanted = resolve(host)
+
+    def reset(uuid: str) -> bool:
+        return bool(module.run_command(["nvidia-smi", "--gpu-reset", "--id", uuid])[0] == 0)
+
+    table = MODELS[params["model"]].profiles
+    driver = Driver(nvml, table, reset)
+    problems = found_problems(host, driver.products()) or driver.table_problems()
+    if problems:
+        raise LayoutError(problems)
+    before = driver.cards()
+    plan = make_plan(table, before, wanted, frozenset(params["in_use"]))
+    reboot_required = False
+    if not module.check_mode:
+        reboot_required = driver.carry_out(plan.steps).reboot_required
+        left = [] if reboot_required else differences(driver.cards(), wanted)
+        if left:
+            raise StepError(f"every step succeeded, and yet {' '.join(left)}", restored=False)
+    return {
+        "changed": plan.changed,
+        "steps": describe(plan.steps),
+        "moves": [str(move) for move in plan.moves],
+        "affected": affected(plan.steps),
+        "before": as_layout(before),
+        "reboot_required": reboot_required,
+        "diff": as_diff(plan),
+    }
+
+
+def main() -> None:
+    """Cut the cards and report."""
+    module = AnsibleModule(
+        {
+            "model": {"type": "str", "required": True},
+            "count": {"type": "int", "required": True},
+            "layout": {"type": "raw"},
+            "in_use": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        with Nvml() as nvml:
+            result = run(module, nvml)
+    except (LayoutError, NvmlError, StepError) as error:
+        module.fail_json(msg=str(error))
+    else:
+        module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

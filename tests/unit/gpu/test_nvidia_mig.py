@@ -1,0 +1,155 @@
+"""The module nvidia_mig cuts simulated cards through the driver's library, and takes back what it could not finish."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tests.support import ROOT
+from tests.unit.gpu.guest import Guest
+
+Start = Callable[..., Guest]
+RUN = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.ai_infn.platform.plugins.modules import nvidia_mig
+with patch_module_args(json.loads(sys.argv[2])):
+    nvidia_mig.main()
+"""
+MIXED = ["3g.20gb", "2g.10gb", "1g.5gb", "1g.5gb"]
+
+
+def cut(guest: Guest, layout: Any, count: int = 1, check: bool = False, **more: Any) -> dict[str, Any]:
+    """Return what the module answers."""
+    arguments = {"model": "A100-40GB", "count": count, "layout": layout, "_ansible_check_mode": check, **more}
+    path = f"{guest.program.parent}{os.pathsep}{os.environ['PATH']}"
+    collections = ROOT / ".ansible" / "collections"
+    done = guest.run(sys.executable, "-c", RUN, collections, json.dumps(arguments), PATH=path)
+    assert done.stdout.strip().startswith("{"), done.stdout + done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def slices(guest: Guest) -> list[tuple[str, str]]:
+    """Return profile and UUID of every MIG device, as nvidia-smi lists them."""
+    return re.findall(r"MIG (\S+) .*?(MIG-[0-9a-f-]{36})", guest.smi("-L"))
+
+
+def profiles(guest: Guest) -> list[str]:
+    return sorted(profile for profile, _uuid in slices(guest))
+
+
+def test_a_card_is_cut_once_and_then_left_alone(start: Start) -> None:
+    guest = start("A100-40GB")
+    first = cut(guest, "all-1g.5gb")
+    assert first["changed"] and not first["reboot_required"], first
+    assert profiles(guest) == ["1g.5gb"] * 7
+    assert cut(guest, "all-1g.5gb")["changed"] is False
+
+
+def test_check_mode_shows_the_steps_and_changes_nothing(start: Start) -> None:
+    guest = start("A100-40GB")
+    cut(guest, "all-1g.5gb")
+    before = slices(guest)
+    shown = cut(guest, [{"slices": MIXED}], check=True)
+    assert shown["changed"] and "create GPU instance card 0: 3g.20gb@4" in "\n".join(shown["steps"]), shown["steps"]
+    assert shown["diff"][0]["before"].startswith("card 0: 1g.5gb@0")
+    assert slices(guest) == before
+
+
+def test_slices_that_stay_keep_their_uuid_and_those_in_use_stay_first(start: Start) -> None:
+    guest = start("A100-40GB")
+    cut(guest, "all-1g.5gb")
+    held = [uuid for _profile, uuid in slices(guest)][2:4]
+    done = cut(guest, [{"slices": MIXED}], in_use=held)
+    assert profiles(guest) == sorted(MIXED)
+    assert {uuid for profile, uuid in slices(guest) if profile == "1g.5gb"} == set(held)
+    assert set(done["affected"]).isdisjoint(held) and len(done["affected"]) == 5
+
+
+def test_a_card_becomes_whole_and_is_cut_again_beside_one_that_is_not_touched(start: Start) -> None:
+    guest = start("A100-40GB", "A100-40GB")
+    cut(guest, [{"slices": MIXED}], count=2)
+    kept = [uuid for _profile, uuid in slices(guest)][4:]
+    half = [{"cards": [1], "slices": MIXED}]
+    assert cut(guest, half, count=2)["before"] == [{"cards": [n], "slices": MIXED} for n in (0, 1)]
+    assert guest.query("mig.mode.current", card=0) == ["Disabled"]
+    assert [uuid for _profile, uuid in slices(guest)] == kept
+
+
+def test_a_creation_that_fails_half_way_leaves_the_old_layout_and_names_the_step(start: Start) -> None:
+    guest = start("A100-40GB")
+    cut(guest, "all-1g.5gb")
+    guest.fault("create-fails 0 2")
+    failed = cut(guest, [{"slices": MIXED}])
+    assert failed["failed"] and "could not create GPU instance card 0: 2g.10gb" in failed["msg"], failed
+    assert "What was done before it has been taken back." in failed["msg"]
+    assert profiles(guest) == ["1g.5gb"] * 7
+
+
+def test_a_slice_in_use_is_not_destroyed_and_the_card_is_as_it_was(start: Start) -> None:
+    guest = start("A100-40GB")
+    cut(guest, "all-1g.5gb")
+    guest.hold(slices(guest)[6][1])
+    failed = cut(guest, "off")
+    assert failed["failed"] and "In use by another client" in failed["msg"], failed
+    assert profiles(guest) == ["1g.5gb"] * 7
+
+
+def test_a_busy_card_refuses_the_mode_and_does_not_take_it_at_the_next_reboot(start: Start) -> None:
+    guest = start("A100-40GB")
+    guest.fault("busy 0")
+    failed = cut(guest, "all-1g.5gb")
+    assert failed["failed"] and "the card is in use by another process" in failed["msg"], failed
+    guest.fault()
+    guest.reboot()
+    assert guest.query("mig.mode.current", "mig.mode.pending") == ["Disabled", "Disabled"]
+
+
+def test_a_card_that_is_passed_through_is_cut_after_a_reboot(start: Start) -> None:
+    guest = start("A100-40GB", passthrough=True)
+    first = cut(guest, "all-1g.5gb")
+    assert first["reboot_required"] and slices(guest) == [], first
+    guest.reboot()
+    assert cut(guest, "all-1g.5gb")["reboot_required"] is False
+    assert profiles(guest) == ["1g.5gb"] * 7
+    assert cut(guest, "all-1g.5gb")["changed"] is False
+
+
+def test_a_layout_that_a_host_lost_with_a_reboot_is_made_again(start: Start) -> None:
+    guest = start("A100-40GB")
+    cut(guest, [{"slices": MIXED}])
+    guest.reboot()
+    assert slices(guest) == []
+    assert cut(guest, [{"slices": MIXED}])["changed"]
+    assert profiles(guest) == sorted(MIXED)
+
+
+def test_an_instance_deleted_by_hand_is_repaired_and_the_others_stay(start: Start) -> None:
+    guest = start("A100-40GB")
+    cut(guest, "all-1g.5gb")
+    kept = slices(guest)[:6]
+    identifier = re.findall(r"1g\.5gb\s+19\s+(\d+)\s", guest.mig("-lgi"))
+    last = max(identifier, key=int)
+    guest.mig("-dci", "-gi", last)
+    guest.mig("-dgi", "-gi", last)
+    repaired = cut(guest, "all-1g.5gb")
+    assert repaired["changed"] and repaired["affected"] == [], repaired
+    assert slices(guest)[:6] == kept and len(slices(guest)) == 7
+
+
+def test_other_cards_than_declared_are_refused_with_what_was_found(start: Start) -> None:
+    guest = start("T4", "T4")
+    failed = cut(guest, None, count=3)
+    assert failed["failed"] and "T4" in failed["msg"] and "found 2. Declared: 3." in failed["msg"], failed
+
+
+def test_a_host_without_driver_is_told_what_is_missing(start: Start) -> None:
+    guest = start("T4")
+    guest.environment["LD_LIBRARY_PATH"] = ""
+    failed = cut(guest, None)
+    assert failed["failed"] and "libnvidia-ml.so.1" in failed["msg"] and "install the NVIDIA driver" in failed["msg"]
