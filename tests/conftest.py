@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 for _folder in (ROOT, *sorted((ROOT / "services").glob("*"))):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
+from lab import packages  # noqa: E402
+
 # Before any test imports ansible_collections: as a plain package of Python it would stay without plugins.
 init_plugin_loader([str(ROOT / ".ansible" / "collections")])
 
@@ -97,6 +99,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left)
     config.stash[NOT_RUN] += [f"{item.nodeid} (its rotation group has not its turn)" for item in left]
     items[:] = [item for item in items if item not in left]
+
+
+@pytest.fixture(scope="session")
+def host_packages() -> None:
+    """The Debian packages of the lab's host, nftables among them: a fresh machine has none of them."""
+    if os.geteuid() == 0:
+        packages.ensure()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -84,7 +84,7 @@ def policy(*openings: Opening) -> Policy:
 
 
 @pytest.fixture(name="hosts", autouse=True)
-def _hosts() -> Iterator[None]:
+def _hosts(host_packages: None) -> Iterator[None]:
     """A guest, a friend and a stranger on one bridge; guest and friend answer on ports 80 and 81."""
     members = {"guest": OWN, "friend": FRIEND, "stranger": STRANGER}
     servers = []

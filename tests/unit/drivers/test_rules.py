@@ -84,7 +84,7 @@ def test_link_local_addresses_follow_from_the_hardware_address() -> None:
     assert rules.link_local(MAC) == "fe80::f816:3eff:fe00:5"
 
 
-def test_nft_itself_accepts_every_kind_of_rule() -> None:
+def test_nft_itself_accepts_every_kind_of_rule(host_packages: None) -> None:
     text = compiled(
         Rule("ingress", 4, "tcp", 22, 22, cidr="0.0.0.0/0"),
         Rule("ingress", 4, "icmp", 8, 0),

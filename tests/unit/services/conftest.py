@@ -18,7 +18,7 @@ from fabric import NODES, Fabric  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def fabric() -> Iterator[Fabric]:
+def fabric(host_packages: None) -> Iterator[Fabric]:
     """Two nodes with two pods each and a host outside the cluster, all in network namespaces."""
     if os.geteuid() != 0 or not shutil.which("nft") or not shutil.which("ip"):
         pytest.skip("packet tests need root, ip and nft")
