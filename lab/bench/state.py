@@ -52,7 +52,8 @@ def watched(shell: Shell, control: Host, hosts: Sequence[Host], new: Sequence[Ho
 
 
 def observe(shell: Shell, control: Host, hosts: Sequence[Host], image: str) -> dict[str, Any]:
-    """What the cluster is now, for comparison of the two sides; not timed. Raises BenchError when it does not work."""
+    """What the cluster is, for comparison of the two sides; not timed. Raises BenchError when it does not work."""
+    wait(shell, control, hosts)  # again: on a busy machine a pod of CoreDNS may have missed a probe since
     found = json.loads(shell.run(control, f"{KUBECTL} get nodes -o json"))
     coredns = json.loads(shell.run(control, f"{KUBECTL} --namespace kube-system get deployment coredns -o json"))
     seen = summary(found["items"], coredns)
