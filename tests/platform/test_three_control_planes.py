@@ -60,6 +60,9 @@ PHASES = {
 }
 """What to wait for in the run's log before the kill; the kill comes up to three seconds later."""
 
+FOLLOWING = {"install": "kubeadm init"}
+"""Phases that may be over in less than three seconds, and what the leader does next."""
+
 SILENCE = " ".join(
     f"add chain inet silence {hook} {{ type filter hook {hook} priority -300; policy drop; }};"
     for hook in ("input", "output")
@@ -96,8 +99,16 @@ def trio(raised: Lab) -> Iterator[Path]:
         shutil.rmtree(SITE["site_state_dir"])
 
 
+def began(phase: str, log: str) -> bool:
+    """Tell whether a run has come to a phase, by its log."""
+    return phase in PHASES and re.search(PHASES[phase], log) is not None
+
+
 def interrupt(inventory: Path, phase: str, seed: int, folder: Path) -> str:
-    """Start site.yml, kill its whole process group at a random moment inside the phase, and return its log."""
+    """Start site.yml, kill its whole process group at a random moment inside the phase, and return its log.
+
+    The moment is over when the phase that follows begins.
+    """
     log = folder / f"{phase}.log"
     moment = random.Random(f"{seed} {phase}").uniform(0, 3)  # noqa: S311  a seeded moment, no secret
     with log.open("wb") as output:
@@ -106,10 +117,16 @@ def interrupt(inventory: Path, phase: str, seed: int, folder: Path) -> str:
         def reached() -> bool:
             text = log.read_text(encoding="utf-8", errors="replace")
             assert process.poll() is None, f"site.yml ended before {phase}:\n{text[-3000:]}"
-            return re.search(PHASES[phase], text) is not None
+            return began(phase, text)
+
+        def is_over() -> bool:
+            text = log.read_text(encoding="utf-8", errors="replace")
+            return time.monotonic() > end or began(FOLLOWING.get(phase, ""), text)
 
         eventually(reached, 300, f"site.yml reaches {phase}")
-        time.sleep(moment)
+        end = time.monotonic() + moment
+        eventually(is_over, moment + 1, "the moment of the kill")
+        os.killpg(process.pid, signal.SIGSTOP)  # it must not begin another worker between the next two lines
         workers = descendants(process.pid)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -127,8 +144,10 @@ def test_a_site_whose_every_phase_was_killed_is_completed_by_the_next_run(
 ) -> None:
     seed = int(os.environ.get("SEED") or time.time())
     print(f"SEED={seed}")
+    killed = ""
     for phase in PHASES:
-        interrupt(trio, phase, seed, tmp_path)
+        if phase not in FOLLOWING.values() or not began(phase, killed):
+            killed = interrupt(trio, phase, seed, tmp_path)
     raised.site(trio)
     raised.assert_ok(trio)
 
