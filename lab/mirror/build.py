@@ -15,7 +15,7 @@ from typing import Any
 from lab.mirror import debian, oci
 from lab.mirror.debian import DebianLayer
 from lab.mirror.golang import Go, GoProgram
-from lab.mirror.recipes import PYTHON, FileRecipe, ImageRecipe, Program, Recipe, programs_of
+from lab.mirror.recipes import PYTHON, FileRecipe, ImageRecipe, PackageRecipe, Program, Recipe, programs_of
 from lab.mirror.store import Store, sha256_of
 
 GO_CACHES = ("gocache", "gomodcache", "wrappers")
@@ -24,7 +24,7 @@ CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 def kind_of(item: Recipe) -> str:
     """Folder of the cache for made artifacts of this kind."""
-    return "files" if isinstance(item, FileRecipe) else "images"
+    return "images" if isinstance(item, ImageRecipe) else "files"
 
 
 class Builder:
@@ -109,25 +109,27 @@ class Builder:
         """Make the artifact if it is not there, and return its record."""
 
         def body(folder: Path, record: dict[str, Any]) -> None:
-            if isinstance(item, FileRecipe):
-                self._file(item, folder, record)
-            else:
+            if isinstance(item, ImageRecipe):
                 self._image(item, folder, record)
+            else:
+                self._file(item, folder, record)
 
         entry = self._once(self.entry(item), body)
         return self.store.made(entry) or {}
 
-    def _file(self, item: FileRecipe, folder: Path, record: dict[str, Any]) -> None:
+    def _file(self, item: FileRecipe | PackageRecipe, folder: Path, record: dict[str, Any]) -> None:
         target = folder / item.artifact.address.rpartition("/")[2]
-        paths = {f"{item.prefix}{program.name}": self.program(program) for program in item.programs}
-        if item.archive:
+        programs = {program.name: self.program(program) for program in item.programs}
+        if isinstance(item, PackageRecipe):
+            debian.make_package(item.package, item.artifact.version, programs, target)
+        elif item.archive:
             plain = folder / "plain.tar"
-            files = [oci.LayerFile(f"/{name}", source=path, mode=0o755) for name, path in paths.items()]
+            files = [oci.LayerFile(f"/{item.prefix}{name}", source=path, mode=0o755) for name, path in programs.items()]
             oci.write_layer(plain, files)
             oci.compress(plain, target)
             plain.unlink()
         else:
-            (path,) = paths.values()
+            (path,) = programs.values()
             target.hardlink_to(path)
         record["file"] = target.name
         record["digest"] = sha256_of(target)

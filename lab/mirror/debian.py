@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,6 +124,31 @@ def make_layer(root: Path, below_root: Path | None, target: Path) -> None:
             member.name = member.name.removeprefix("./")
             if member.name:
                 layer.addfile(member, content)
+
+
+def make_package(name: str, version: str, programs: Mapping[str, Path], target: Path) -> None:
+    """Write the Debian package ``target`` with programs (name: file) in /usr/bin."""
+    tree = target.with_suffix(".tree")
+    for folder in (tree / "DEBIAN", tree / "usr/bin"):
+        folder.mkdir(parents=True, mode=0o755)
+    control = {
+        "Package": name,
+        "Version": f"{version}-1",
+        "Architecture": "amd64",
+        "Maintainer": "AI_INFN platform maintainers <root@localhost>",
+        "Description": "the programs of the release, built from source",
+    }
+    (tree / "DEBIAN/control").write_text("".join(f"{field}: {value}\n" for field, value in control.items()))
+    for program, source in programs.items():
+        shutil.copyfile(source, tree / "usr/bin" / program)
+        (tree / "usr/bin" / program).chmod(0o755)
+    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(tree), str(target)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "SOURCE_DATE_EPOCH": "0"}
+    )
+    if done.returncode:
+        raise RuntimeError(f"dpkg-deb for {name} failed:\n{done.stderr[-2000:]}")
+    shutil.rmtree(tree)
 
 
 def ca_bundle(root: Path) -> bytes:

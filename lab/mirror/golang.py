@@ -73,6 +73,21 @@ class GoProgram:
         return ["-trimpath", *(["-tags", ",".join(self.tags)] if self.tags else []), "-ldflags", link]
 
 
+@dataclass(frozen=True)
+class CgoProgram(GoProgram):
+    """A program that calls C and finds a library of its host at run time."""
+
+    @property
+    def key(self) -> str:
+        """Hash of the recipe."""
+        return recipe_key(["cgo", asdict(self)])
+
+    def flags(self) -> list[str]:
+        """Arguments of ``go build``; what the host's library has not got is missed only when it is called."""
+        *others, link = super().flags()
+        return [*others, f"{link} -extldflags=-Wl,-z,lazy"]
+
+
 def go_version(text: str) -> tuple[int, int]:
     """(1, 26) of ``go version go1.26.8 linux/amd64``; (0, 0) if there is none."""
     found = re.search(r"\bgo(\d+)\.(\d+)", text)
@@ -154,7 +169,6 @@ class Go:
             "GOFLAGS": "-mod=readonly -buildvcs=false -modcacherw",
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
-            "CGO_ENABLED": "0",
             "GOOS": "linux",
             "GOARCH": "amd64",
             "GOGC": "400",  # the compiler then spends an eighth less processor time, and memory is not short
@@ -185,16 +199,15 @@ class Go:
             found = list(environment.glob("lib/python3*/site-packages/go/bin/go"))
         return str(found[0])
 
-    def run(self, arguments: list[str], directory: Path) -> str:
-        """Run Go at low priority and return what it printed; BuildError with its last lines if it failed.
+    def run(self, arguments: list[str], directory: Path, c: bool = False) -> str:
+        """Run Go at low priority, ``c`` with a C compiler, and return what it printed; BuildError with its last lines.
 
         A connection that broke is tried again twice; what the proxy refuses is not.
         """
         command = ["nice", "-n", "10", self.command(), *arguments]
+        environment = {**self.environment, "CGO_ENABLED": "1" if c else "0"}
         for wait in (5, 20, None):
-            done = subprocess.run(
-                command, cwd=directory, env=self.environment, capture_output=True, text=True, check=False
-            )
+            done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
             if not done.returncode:
                 return done.stdout
             if wait is None or not connection_broke(done.stderr):
@@ -237,9 +250,10 @@ class Go:
 
     def fetch(self, program: GoProgram) -> None:
         """Download everything that a build of ``program`` will need."""
-        self.run(["list", "-deps", *program.flags()[1:-2], program.package], self.wrapper(program.module))
+        arguments = ["list", "-deps", *program.flags()[1:-2], program.package]
+        self.run(arguments, self.wrapper(program.module), isinstance(program, CgoProgram))
 
     def build(self, program: GoProgram, target: Path) -> None:
         """Build ``program`` into the file ``target``."""
         arguments = ["build", *program.flags(), "-o", str(target), program.package]
-        self.run(arguments, self.wrapper(program.module))
+        self.run(arguments, self.wrapper(program.module), isinstance(program, CgoProgram))

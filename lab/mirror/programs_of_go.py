@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.mirror.golang import GoModule, GoProgram
+from lab.mirror.golang import CgoProgram, GoModule, GoProgram
 
 KUBERNETES_TAGS = ("selinux", "notest", "grpcnotrace")
 """Build tags of the Kubernetes releases."""
@@ -90,3 +90,26 @@ def containernetworking_plugins(version: str) -> tuple[GoProgram, ...]:
         for group, names in CNI_PLUGINS.items()
         for name in names
     )
+
+
+def _nvidia(repository: str, command: str, version: str) -> CgoProgram:
+    """A command of one of NVIDIA's repositories; it finds the driver's library on the host that it runs on."""
+    path = f"github.com/NVIDIA/{repository}"
+    variables = {f"{path}/internal/info.version": f"v{version}"}
+    return CgoProgram(command, GoModule(path, f"v{version}"), f"{path}/cmd/{command}", variables)
+
+
+def nvidia_mig_parted(version: str) -> CgoProgram:
+    """nvidia-mig-parted."""
+    return _nvidia("mig-parted", "nvidia-mig-parted", version)
+
+
+def nvidia_container_toolkit(version: str) -> tuple[CgoProgram, ...]:
+    """What the toolkit's base package holds for CDI."""
+    return tuple(_nvidia("nvidia-container-toolkit", name, version) for name in ("nvidia-ctk", "nvidia-cdi-hook"))
+
+
+def nvidia_device_plugin(version: str) -> tuple[CgoProgram, ...]:
+    """What the image of the device plugin holds, less GPU feature discovery and MPS."""
+    names = ("nvidia-device-plugin", "config-manager")
+    return tuple(_nvidia("k8s-device-plugin", name, version) for name in names)

@@ -17,6 +17,8 @@ from plugins.module_utils.artifacts import Artifact
 
 PACKET_TOOLS = DebianLayer("packet-tools", ("bash", "ca-certificates", "conntrack", "iproute2", "iptables", "nftables"))
 """Below kube-proxy and flannel: the programs that they call."""
+C_LIBRARY = DebianLayer("c-library", ("ca-certificates", "libc6"))
+"""Below programs that call C."""
 PYTHON = DebianLayer("python", ("curl", "openssl", "python3", "python3-cryptography"), below=PACKET_TOOLS)
 """Below the services of ours and the probe."""
 SERVICES_PATH = "/opt/ai-infn"
@@ -73,6 +75,20 @@ class FileRecipe:
 
 
 @dataclass(frozen=True)
+class PackageRecipe:
+    """A Debian package of programs in /usr/bin, with nothing of the release's package beside them."""
+
+    artifact: Artifact
+    package: str
+    programs: tuple[Program, ...]
+
+    @property
+    def key(self) -> str:
+        """Hash of the recipe and of everything it is made of."""
+        return recipe_key([MAKER, "package", self.package, [item.key for item in self.programs]])
+
+
+@dataclass(frozen=True)
 class ImageRecipe:
     """An image: a layer of Debian packages or none, programs and folders of the repository, and what it runs."""
 
@@ -97,7 +113,7 @@ class ImageRecipe:
         )
 
 
-Recipe = FileRecipe | ImageRecipe
+Recipe = FileRecipe | PackageRecipe | ImageRecipe
 
 
 def _kubernetes_file(item: Artifact) -> FileRecipe:
@@ -164,6 +180,20 @@ def _probe(item: Artifact) -> ImageRecipe:
     return ImageRecipe(item, Settings(command=("/bin/sleep", "infinity")), base=PYTHON)
 
 
+def _mig_parted(item: Artifact) -> FileRecipe:
+    prefix = f"nvidia-mig-manager-{item.version}-1/"
+    return FileRecipe(item, (go.nvidia_mig_parted(item.version),), archive=True, prefix=prefix)
+
+
+def _container_toolkit(item: Artifact) -> PackageRecipe:
+    return PackageRecipe(item, item.name, go.nvidia_container_toolkit(item.version))
+
+
+def _device_plugin(item: Artifact) -> ImageRecipe:
+    programs = {f"/usr/bin/{program.name}": program for program in go.nvidia_device_plugin(item.version)}
+    return ImageRecipe(item, Settings(entrypoint=("nvidia-device-plugin",)), programs, base=C_LIBRARY)
+
+
 RECIPES: dict[str, Callable[[Artifact], Recipe]] = {
     "kubeadm": _kubernetes_file,
     "kubelet": _kubernetes_file,
@@ -182,6 +212,9 @@ RECIPES: dict[str, Callable[[Artifact], Recipe]] = {
     "network-policy-agent": _service,
     "kubelet-csr-approver": _approver,
     "probe": _probe,
+    "nvidia-mig-parted": _mig_parted,
+    "nvidia-container-toolkit-base": _container_toolkit,
+    "nvidia-device-plugin": _device_plugin,
 }
 """Name in the lock -> how it is made. A test holds this against the lock."""
 
@@ -195,7 +228,7 @@ def recipe(artifact: Artifact) -> Recipe:
 
 def programs_of(item: Recipe) -> tuple[Program, ...]:
     """The programs that the artifact holds."""
-    return item.programs if isinstance(item, FileRecipe) else tuple(item.programs.values())
+    return tuple(item.programs.values()) if isinstance(item, ImageRecipe) else item.programs
 
 
 def missing_folders(item: Recipe) -> list[Path]:

@@ -8,6 +8,7 @@ https://distribution.github.io/distribution/spec/auth/token (tokens).
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,7 +32,10 @@ TIMEOUT = 30
 
 
 def published_checksum(text: str, file_name: str) -> str:
-    """The ``sha256:…`` of ``file_name`` in a published checksum file: a bare digest, or lines ``<digest>  <name>``."""
+    """The ``sha256:…`` of ``file_name`` in what is published.
+
+    That is a bare digest, lines ``<digest>  <name>``, or the paragraphs of a Debian archive's ``Packages``.
+    """
     bare = text.split()
     if len(bare) == 1 and re.fullmatch(r"[0-9a-fA-F]{64}", bare[0]):
         return f"sha256:{bare[0].lower()}"
@@ -39,6 +43,11 @@ def published_checksum(text: str, file_name: str) -> str:
         found = re.fullmatch(r"([0-9a-fA-F]{64})\s+\*?(\S+)", line.strip())
         if found and found[2].removeprefix("./") == file_name:
             return f"sha256:{found[1].lower()}"
+    for paragraph in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line)
+        digest = fields.get("SHA256", "")
+        if fields.get("Filename", "").rpartition("/")[2] == file_name and re.fullmatch(r"[0-9a-f]{64}", digest):
+            return f"sha256:{digest}"
     raise ArtifactError(f"the published checksums do not name {file_name}")
 
 
@@ -75,9 +84,20 @@ class Upstream:
         return self._image(artifact) if artifact.is_image else self._file(artifact)
 
     def _file(self, artifact: Artifact) -> str:
+        if not artifact.checksum:
+            return self._download(artifact.address)
         answer = self.session.get(artifact.checksum, timeout=TIMEOUT)
         answer.raise_for_status()
         return published_checksum(answer.text, artifact.address.rpartition("/")[2])
+
+    def _download(self, address: str) -> str:
+        """The digest of what is downloaded now: all that there is of a project that publishes none."""
+        digest = hashlib.sha256()
+        with self.session.get(address, timeout=TIMEOUT, stream=True) as answer:
+            answer.raise_for_status()
+            for part in answer.iter_content(1 << 20):
+                digest.update(part)
+        return f"sha256:{digest.hexdigest()}"
 
     def _image(self, artifact: Artifact) -> str:
         url, headers = manifest_url(artifact), {"Accept": MANIFESTS}

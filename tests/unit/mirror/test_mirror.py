@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import yaml
 from lab import mirror
 from lab.mirror import serve
 from lab.mirror.build import Builder, prune, remove
-from lab.mirror.golang import BuildError, Go
-from lab.mirror.recipes import RECIPES, FileRecipe, ImageRecipe, programs_of, recipe
+from lab.mirror.debian import make_package
+from lab.mirror.golang import BuildError, CgoProgram, Go
+from lab.mirror.recipes import RECIPES, ImageRecipe, programs_of, recipe
 from lab.mirror.store import Store, folder_digest
 from plugins.module_utils.artifacts import Artifact, find, names
 
@@ -23,7 +25,7 @@ def test_the_lab_knows_how_to_make_all_that_is_in_the_lock() -> None:
     assert set(RECIPES) == set(names(LOCK))
     for item in mirror.locked():
         made = recipe(item)
-        assert isinstance(made, ImageRecipe if item.is_image else FileRecipe)
+        assert isinstance(made, ImageRecipe) == item.is_image
 
 
 def test_an_artifact_without_recipe_is_an_error() -> None:
@@ -63,6 +65,29 @@ def test_nothing_is_made_twice(tmp_path: Path) -> None:
     for _ in range(2):
         builder._once(tmp_path / "files" / "x-k", lambda folder, record: calls.append(folder))
     assert len(calls) == 1
+
+
+def test_a_package_of_programs_is_one_that_dpkg_reads_and_is_always_the_same(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text("content")
+    made = []
+    for name in ("one", "two"):
+        target = tmp_path / name / "tool_1.2-1_amd64.deb"
+        target.parent.mkdir()
+        make_package("tool", "1.2", {"tool": program}, target)
+        made.append(target.read_bytes())
+        assert list(target.parent.iterdir()) == [target]
+    assert made[0] == made[1]
+    fields = subprocess.check_output(["dpkg-deb", "--field", str(target), "Package", "Version"], text=True)
+    assert fields == "Package: tool\nVersion: 1.2-1\n"
+    assert "-rwxr-xr-x root/root" in subprocess.check_output(["dpkg-deb", "--contents", str(target)], text=True)
+
+
+def test_a_program_that_calls_c_is_built_otherwise_than_one_that_does_not() -> None:
+    (parted,) = programs_of(recipe(find(LOCK, "nvidia-mig-parted")))
+    (kubelet,) = programs_of(recipe(find(LOCK, "kubelet")))
+    assert isinstance(parted, CgoProgram) and not isinstance(kubelet, CgoProgram)
+    assert "-extldflags=-Wl,-z,lazy" in parted.flags()[-1]
 
 
 def test_a_changed_source_file_changes_the_digest_of_its_folder(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ IMAGE = Artifact("flannel", "image", "0.28.10", "ghcr.io/flannel-io/flannel:v0.2
         f"{A} *tool.tgz\n",
         f"{B}  other.tgz\n{A}  ./tool.tgz\n",
         f"{A.upper()}  tool.tgz\n",
+        f"Package: other\nFilename: ./other.tgz\nSHA256: {B}\n\nPackage: tool\nFilename: ./tool.tgz\nSHA256: {A}\n",
     ],
 )
 def test_a_checksum_is_found_in_every_published_form(text: str) -> None:
@@ -97,6 +100,16 @@ def test_a_file_is_looked_up_in_its_published_checksums() -> None:
     session = Recorded(answer(200, body=f"{A}  tool.tgz\n"))
     assert upstream.Upstream(session).digest(FILE) == f"sha256:{A}"
     assert session.asked[0][1] == FILE.checksum
+
+
+def test_a_file_of_a_project_that_publishes_no_checksum_has_the_digest_of_its_download() -> None:
+    told = answer(200)
+    told.raw = io.BytesIO(b"program")
+    session = Recorded(told)
+    told._content = False  # type: ignore[assignment]
+    silent = Artifact("tool", "file", "1.0", FILE.address)
+    assert upstream.Upstream(session).digest(silent) == f"sha256:{hashlib.sha256(b'program').hexdigest()}"
+    assert session.asked[0][1] == FILE.address
 
 
 def test_what_could_not_be_asked_keeps_its_digest_and_is_named(tmp_path: Path) -> None:
