@@ -19,6 +19,9 @@ MIRRORS = {
 """What a site without internet gives: mirrors of its own and the digests of what they hold."""
 
 
+OFFERED = {"cnaf": ["18 cards as 42 GPUs"], "recas_bari": []}
+
+
 @pytest.fixture(params=["cnaf", "recas_bari"])
 def inventory(request: pytest.FixtureRequest, raised: Lab, tmp_path: Path) -> Path:
     """A site's inventory as it is in the repository, with the state that its administrator keeps beside it."""
@@ -32,8 +35,16 @@ def inventory(request: pytest.FixtureRequest, raised: Lab, tmp_path: Path) -> Pa
 
 def test_preflight_finds_nothing_in_the_way_of_the_site(raised: Lab, inventory: Path) -> None:
     run = raised.playbook("preflight", inventory=inventory, extra=MIRRORS).assert_unchanged()
-    done = {result["task"] for result in run.results("runner_on_ok")}
-    assert {"Every declared host has a purpose", "Compare the inventory with the project", "The mirrors answer"} <= done
+    done = {result["task"].partition(",")[0] for result in run.results("runner_on_ok")}
+    checks = {
+        "Every declared host has a purpose",
+        "Compare the inventory with the project",
+        "The mirrors answer",
+        "The cards can be cut as declared",
+    }
+    assert checks <= done
+    offers = [result["res"]["msg"] for result in run.results("runner_on_ok") if "offers" in result["task"]]
+    assert [offer.partition(":")[0] for offer in offers] == OFFERED[inventory.name]
 
 
 def test_without_digests_preflight_names_the_command_that_writes_them(raised: Lab, inventory: Path) -> None:

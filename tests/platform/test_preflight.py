@@ -65,6 +65,35 @@ def test_a_file_with_a_wrong_digest_is_never_put_in_place(lab: Lab, tmp_path: Pa
     assert lab.ssh("worker-1").run("kubelet --version").stdout.strip() == "Kubernetes v1.37.2"
 
 
+def cards(**variables: Any) -> dict[str, Any]:
+    """A change of the inventory: worker-1 has cards."""
+    workers = {"kube_worker": {"hosts": {"worker-1": variables}}}
+    return {"all": {"children": {"kubernetes": {"children": workers}}}}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"gpu_layout": "all-1g.6gb"}, ("worker-1", "1g.6gb", "1g.5gb")),
+        ({"gpu_layout": [{"slices": ["3g.20gb", "4g.20gb", "1g.5gb"]}]}, ("worker-1", "do not fit", "Allowed")),
+        ({"gpu_model": "T4", "gpu_layout": "all-1g.5gb"}, ("worker-1", "T4", "have no MIG")),
+        ({"gpu_layout": [{"cards": [3], "slices": "all-1g"}]}, ("worker-1", "found card 3", "0 to 2")),
+        ({"gpu_layout": [{"slices": "all-1g"}, {"cards": [1], "slices": "off"}]}, ("card 1", "has a layout by")),
+        ({"gpu_layout": [{"model": "A30", "slices": "all-1g"}]}, ("found a layout for A30", "A100-40GB")),
+        ({"gpu_model": ["A30", "A100-40GB"]}, ("found cards of 2 models", "a virtual machine of its own")),
+    ],
+)
+def test_cards_that_cannot_be_cut_as_declared_stop_everything(
+    lab: Lab, variables: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    declared = {"gpu_model": "A100-40GB", "gpu_count": 3, **variables}
+    with lab.inventory_copy(cards(**declared)) as inventory:
+        run = lab.playbook("site", inventory=inventory)
+    assert run.rc != 0 and run.changed == []
+    assert "Nothing was changed." in run.failures
+    assert [word for word in words if word not in run.failures] == []
+
+
 def test_an_even_number_of_control_planes_and_a_host_in_no_group_are_reported_together(lab: Lab) -> None:
     with lab.inventory_copy(planes("control-2") | {"ungrouped": {"hosts": {"stray-1": None}}}) as inventory:
         run = lab.playbook("site", inventory=inventory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.cards import WHOLE, Wanted
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.layout import (
     Declared,
@@ -16,6 +17,8 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.layout import
 )
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.profiles import MODELS
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.slices import profile_named
+
+from tests.support import ROOT
 
 SEVEN = Wanted(True, ("1g.5gb",) * 7)
 MIXED = Wanted(True, ("3g.20gb", "2g.10gb", "1g.5gb", "1g.5gb"))
@@ -282,3 +285,8 @@ def test_two_models_in_one_host_are_refused_as_found() -> None:
         "gpu: found cards of model RTX5000. Declared: T4. Remedy: correct gpu_model."
     ]
     assert ["number of cards: found 1. Declared: 2." in text for text in found_problems(host, ["Tesla T4"])] == [True]
+
+
+def test_the_option_for_the_model_names_every_model_there_is() -> None:
+    specs = yaml.safe_load((ROOT / "roles/gpu_defaults/meta/argument_specs.yml").read_text())["argument_specs"]
+    assert specs["options"]["options"]["gpu_model"]["choices"] == ["", *MODELS]
