@@ -12,6 +12,7 @@ from pathlib import Path
 from lab import fabric, mirror, package_proxy, packages, processes, settings, supervise, sysctls
 from lab.commands import run
 from lab.drivers.cleanup import cleanup, remove_guests
+from lab.gpu import build as gpu
 from lab.machine import image
 from lab.openstack import build, daemons, operator, schema, services
 from lab.phases import Phase
@@ -30,6 +31,7 @@ def plan(*, artifacts: bool = True) -> list[Phase]:
         Phase("daemons", "MariaDB and RabbitMQ", lambda say: build.ensure_daemons().name, ("packages",)),
         Phase("schema", "databases laid out", lambda say: schema.ensure().name, ("openstack", "daemons")),
         Phase("image", "machine image", lambda say: image.ensure(), ("packages",)),
+        Phase("gpu", "simulated driver of the GPUs", lambda say: gpu.ensure().name, ("packages",)),
         Phase("artifacts", "artifacts of the mirror", _artifacts, ("packages",)),
         Phase("fabric", "network of the data centre", _fabric, ("packages",)),
         Phase("identity", "database, bus and identity", _identity, ("fabric", "schema")),

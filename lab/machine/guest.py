@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import settings
+from lab.gpu import cards as gpu_cards
+from lab.gpu import guest as gpu_driver
 from lab.machine import podman, processes, volumes
 
 GUESTS = settings.STATE / "guests"
@@ -37,13 +39,17 @@ class Nic:
 
 @dataclass(frozen=True)
 class Guest:
-    """One machine. ``owner`` is the compute service that made it, empty for a guest made by hand."""
+    """One machine. ``owner`` is the compute service that made it, empty for a guest made by hand.
+
+    ``gpus`` are the models of its simulated cards.
+    """
 
     uuid: str
     name: str
     image: str
     nics: tuple[Nic, ...] = ()
     volumes: tuple[volumes.Attachment, ...] = ()
+    gpus: tuple[str, ...] = ()
     owner: str = ""
     suffix: str = ""
 
@@ -56,6 +62,16 @@ class Guest:
     def folder(self) -> Path:
         """Where its seed, data and description are."""
         return GUESTS / self.uuid
+
+    @property
+    def driver(self) -> Path:
+        """Where the simulated driver of its cards is."""
+        return self.folder / "driver"
+
+    @property
+    def cards(self) -> list[gpu_cards.Card]:
+        """Its simulated cards; those of a GPU server keep their UUIDs whichever guest has them."""
+        return gpu_cards.cards(f"{self.owner}/{self.gpus[0]}", self.gpus, passthrough=True) if self.gpus else []
 
 
 def save(guest: Guest) -> None:
@@ -74,6 +90,7 @@ def load(uuid: str) -> Guest | None:
         return None
     found["nics"] = tuple(Nic(**nic) for nic in found["nics"])
     found["volumes"] = tuple(volumes.Attachment(**volume) for volume in found["volumes"])
+    found["gpus"] = tuple(found["gpus"])
     return Guest(**found)
 
 
@@ -93,6 +110,9 @@ def create(guest: Guest) -> None:
         folder = guest.folder / "data" / name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         mounts.append(f"--volume={folder}:/var/lib/{name}")
+    if guest.cards:
+        gpu_driver.prepare(guest.driver, guest.cards)
+        mounts += gpu_driver.volumes(guest.driver)
     podman.podman(
         "create",
         f"--name={guest.container}",
@@ -135,6 +155,8 @@ def start(guest: Guest, before_boot: Callable[[Guest, int], None] = lambda _gues
         plug(nic, process)
     for volume in guest.volumes:
         volumes.add_to_guest(volume, process)
+    if guest.cards:
+        gpu_driver.insert(guest.cards, process)
     before_boot(guest, process)
     podman.podman("start", guest.container)
     (guest.folder / "process").write_text(f"{process} {processes.birth(process)}", encoding="utf-8")

@@ -36,6 +36,15 @@ SERVERS = {
 }
 
 
+GPU_MODELS = {
+    "CUSTOM_GPU_T4": "T4",
+    "CUSTOM_GPU_RTX_5000": "RTX5000",
+    "CUSTOM_GPU_A100": "A100-40GB",
+    "CUSTOM_GPU_A30": "A30",
+}
+"""The model of the cards of each resource class."""
+
+
 def server(host: str) -> Server:
     """The server of this name; an unknown one has no GPU."""
     return SERVERS.get(host, Server())

@@ -102,6 +102,7 @@ class PodmanDriver(driver.ComputeDriver):
                 image=self._image(context, image_meta.id),
                 nics=translate.nics(network_info or []),
                 volumes=_attachments(block_device_info),
+                gpus=translate.gpus(instance.flavor.extra_specs),
                 owner=self._host,
             )
             if podman.exists(guest.container):

@@ -10,6 +10,7 @@ from typing import Any
 
 from lab import settings
 from lab.drivers.network.router import bridge_name
+from lab.drivers.nova.inventory import GPU_MODELS
 from lab.machine.guest import Nic
 from lab.machine.seed import Interface, Seed
 from lab.machine.volumes import Attachment
@@ -53,6 +54,12 @@ def seed(instance: Any, vifs: Iterable[Vif]) -> Seed:
         user_data=base64.b64decode(instance.user_data) if instance.user_data else Seed.user_data,
         metadata=dict(instance.metadata or {}),
     )
+
+
+def gpus(extra_specs: Mapping[str, str]) -> tuple[str, ...]:
+    """The models of the cards that a flavor asks for, by its extra specs (``resources:CUSTOM_GPU_T4=8``)."""
+    wanted = {key.partition("resources:")[2]: number for key, number in extra_specs.items()}
+    return tuple(model for name, model in GPU_MODELS.items() for _ in range(int(wanted.get(name, 0))))
 
 
 def attachment(connection_info: Mapping[str, Any], device: str) -> Attachment:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lab import settings
-from lab.drivers.nova import inventory
+from lab.drivers.nova import inventory, translate
+from lab.openstack.operator import catalog
 
 
 def test_every_compute_service_of_the_lab_is_a_server_of_the_mission() -> None:
@@ -34,3 +35,13 @@ def test_nova_is_told_the_same_as_placement() -> None:
     pairs = {"vcpus": "VCPU", "memory_mb": "MEMORY_MB", "local_gb": "DISK_GB"}
     assert {name: told[name] for name in pairs} == {name: offered[kind]["total"] for name, kind in pairs.items()}
     assert told["hypervisor_hostname"] == "gpu-server-1"
+
+
+def test_a_server_has_the_cards_that_its_flavor_asks_for() -> None:
+    found = {}
+    for name, flavor in catalog()["flavors"].items():
+        wanted = {f"resources:{kind}": str(number) for kind, number in flavor.get("resources", {}).items()}
+        found[name] = translate.gpus(wanted | {"aggregate_instance_extra_specs:server": "gpu-server-2"})
+    assert found["gpu.t4x8"] == ("T4",) * 8
+    assert found["gpu.a100x3"] == ("A100-40GB",) * 3
+    assert {name for name, gpus in found.items() if gpus} == {name for name in found if name.startswith("gpu.")}
