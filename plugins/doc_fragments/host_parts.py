@@ -42,7 +42,7 @@ options:
             type: str
             default: "0755"
           extract:
-            description: Whether it is a tar archive to unpack.
+            description: Whether it is a tar archive or a Debian package to unpack.
             type: bool
             default: false
           members:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from typing import IO, Any
 
 Stamp = list[int]
 
+PACKAGE_MAGIC = b"!<arch>\n"
 RECORD = "/var/lib/ai-infn/downloads.json"
 TIMEOUT = 30
 """Seconds without any data after which a download fails."""
@@ -105,13 +107,13 @@ def place(name: str, members: tuple[str, ...], strip: int) -> str | None:
 
 
 def unpack(archive: str, item: Download, drafts: dict[str, str]) -> None:
-    """Unpack the wanted files of a tar archive beside their places, reading no further than the last of them.
+    """Unpack the wanted files of a tar archive or Debian package beside their places, reading no further than the last.
 
     Adds {place: draft} to ``drafts``. Raises ValueError for a member that the archive has not got.
     """
     members = tuple(member.removeprefix("./") for member in item.members)
     lacking, names = {os.path.join(item.dest, member) for member in members}, []
-    with tarfile.open(archive) as bundle:
+    with opened(archive) as bundle:
         for entry in bundle:
             names.append(entry.name)
             path = place(entry.name, members, item.strip) if entry.isfile() else None
@@ -125,6 +127,19 @@ def unpack(archive: str, item: Download, drafts: dict[str, str]) -> None:
     if lacking:
         listed = ", ".join(sorted(names))
         raise ValueError(f"the archive lacks what would be {', '.join(sorted(lacking))}; it has: {listed}")
+
+
+def opened(archive: str) -> tarfile.TarFile:
+    """Open a tar archive, or the one of files that a Debian package holds (deb(5)). Raises ValueError without one."""
+    with open(archive, "rb") as stream:
+        if stream.read(len(PACKAGE_MAGIC)) != PACKAGE_MAGIC:
+            return tarfile.open(archive)
+        while header := stream.read(60):
+            name, size = header[:16].decode(), int(header[48:58])
+            if name.startswith("data.tar"):
+                return tarfile.open(fileobj=io.BytesIO(stream.read(size)))
+            stream.seek(size + size % 2, os.SEEK_CUR)
+    raise ValueError("the package holds no files")
 
 
 def write(source: IO[bytes], path: str, mode: int) -> None:

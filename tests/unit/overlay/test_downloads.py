@@ -18,6 +18,8 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.downloads
     unpack,
 )
 
+from lab.mirror.debian import make_package
+
 
 def test_a_download_is_current_only_while_its_files_are_as_they_were() -> None:
     item = Download("https://x/y", "sha256:1", "/bin/y")
@@ -43,6 +45,19 @@ def test_an_archive_is_read_no_further_than_its_last_wanted_member(tmp_path: Pat
     assert list(drafts) == [str(folder / "bridge")]
     with pytest.raises((ValueError, tarfile.TarError)):
         unpack(str(archive), replace(wanted, members=("bridge", "portmap")), {})
+
+
+def test_a_debian_package_is_unpacked_as_an_archive_is(tmp_path: Path) -> None:
+    (tmp_path / "nvidia-ctk").write_text("program")
+    package, folder = tmp_path / "toolkit_1.0-1_amd64.deb", tmp_path / "bin"
+    make_package("toolkit", "1.0", {"nvidia-ctk": tmp_path / "nvidia-ctk"}, package)
+    checksum = digest(str(package))
+    item = Download(package.as_uri(), checksum, str(folder), members=("nvidia-ctk",), strip=2, extract=True)
+    fetch([item], {})
+    assert (folder / "nvidia-ctk").read_text() == "program" and (folder / "nvidia-ctk").stat().st_mode & 0o111
+    package.write_bytes(package.read_bytes()[:70])
+    with pytest.raises(DownloadError, match="holds no files"):
+        fetch([replace(item, checksum=digest(str(package)))], {})
 
 
 def test_members_of_an_archive_are_chosen_without_leading_folders() -> None:
