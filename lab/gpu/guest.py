@@ -6,7 +6,6 @@ container, as real cards do. Everything else is put in place anew at each boot, 
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,8 @@ KERNEL = "kernel"
 PROC_DEVICES = "/proc/devices"
 INSERT = f"""
 kernel={DRIVER}/{KERNEL}
+# What nova's compute service makes is for root alone.
+chmod -R a+rX {DRIVER} /dev/nvidia-caps
 mount -t tmpfs -o mode=755 gpu-simulation /proc/driver
 cp -r $kernel/proc/driver/. /proc/driver/
 mount --bind $kernel{PROC_DEVICES} {PROC_DEVICES}
@@ -57,9 +58,5 @@ def prepare(folder: Path, cards: Sequence[Card]) -> None:
 def insert(cards: Sequence[Card], process: int) -> None:
     """Load the driver into the guest whose first process this is and which does not run yet."""
     majors = device.free_majors(Path(PROC_DEVICES).read_text(encoding="utf-8"))
-    mask = os.umask(0)
-    try:
-        device.make_nodes(Path(f"/proc/{process}/root"), device.nodes(cards, *majors))
-    finally:
-        os.umask(mask)
+    device.make_nodes(Path(f"/proc/{process}/root"), device.nodes(cards, *majors))
     podman.run_in_namespace(process, "mount", ["sh", "-euc", INSERT])

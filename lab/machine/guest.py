@@ -90,7 +90,7 @@ def load(uuid: str) -> Guest | None:
         return None
     found["nics"] = tuple(Nic(**nic) for nic in found["nics"])
     found["volumes"] = tuple(volumes.Attachment(**volume) for volume in found["volumes"])
-    found["gpus"] = tuple(found["gpus"])
+    found["gpus"] = tuple(found.get("gpus", ()))  # guests of earlier releases have none
     return Guest(**found)
 
 

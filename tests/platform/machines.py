@@ -99,7 +99,7 @@ class Project:
     def says(self, name: str, command: str, stdin: str | None = None) -> str:
         """What a command on a server printed."""
         done = self.run(name, command, stdin=stdin)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
     def reaches(self, name: str, address: str | None = None) -> bool:
