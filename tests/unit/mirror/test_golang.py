@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lab.mirror import golang
@@ -129,3 +131,14 @@ def test_the_main_package_of_coredns_imports_its_plugins() -> None:
     source = coredns_main(("cache", "kubernetes"))
     assert source.startswith("package main\n")
     assert '\t_ "github.com/coredns/coredns/plugin/kubernetes"\n' in source
+
+
+def test_a_machine_without_go_takes_the_one_of_pypi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(golang.shutil, "which", lambda name: None)
+    monkeypatch.setattr(golang, "INSTALLED", str(tmp_path / "nothing"))
+    program = tmp_path / golang.PYPI_GO.partition(" ")[0] / "lib/python3.11/site-packages/go/bin/go"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\necho go version go1.26.6 linux/amd64\n")
+    program.chmod(0o755)
+    assert not golang.new_enough("")
+    assert golang.Go(tmp_path).command() == str(program)
