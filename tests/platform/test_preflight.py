@@ -25,8 +25,10 @@ def planes(*names: str) -> dict[str, Any]:
     [
         ({"kubernetes_pod_cidr": "10.96.128.0/17"}, ("kubernetes_pod_cidr", "kubernetes_service_cidr", "overlap")),
         ({"kubernetes_version": "1.35.9"}, ("1.35.9", "1.37.2")),
-        ({"kubernetes_verison": "1.36.3"}, ("kubernetes_verison of control-1, worker-1", "kubernetes_version")),
-        ({"containerd_max_concurrent_downloads": "all"}, ("containerd_max_concurrent_downloads", "int")),
+        (
+            {"kubernetes_verison": "1.36.3", "containerd_max_concurrent_downloads": "all"},
+            ("kubernetes_verison of control-1, worker-1", "kubernetes_version", "max_concurrent_downloads", "int"),
+        ),
         ({"artifact_mirror": "http://198.51.100.1:9"}, ("http://198.51.100.1:9", "artifact_mirror")),
         ({"artifact_digests": "/nowhere/digests.yml"}, ("/nowhere/digests.yml",)),
         ({"artifact_digests": ""}, ("make lock-upstream",)),
@@ -65,33 +67,40 @@ def test_a_file_with_a_wrong_digest_is_never_put_in_place(lab: Lab, tmp_path: Pa
     assert lab.ssh("worker-1").run("kubelet --version").stdout.strip() == "Kubernetes v1.37.2"
 
 
-def cards(**variables: Any) -> dict[str, Any]:
-    """A change of the inventory: worker-1 has cards."""
-    workers = {"kube_worker": {"hosts": {"worker-1": variables}}}
-    return {"all": {"children": {"kubernetes": {"children": workers}}}}
+CARDS: dict[str, dict[str, Any]] = {
+    "control-1": {"gpu_model": ["A30", "A100-40GB"], "gpu_count": 2},
+    "worker-1": {"gpu_model": "T4", "gpu_count": 8, "gpu_layout": "all-1g.5gb"},
+    "worker-2": {
+        "gpu_model": "A100-40GB",
+        "gpu_count": 3,
+        "gpu_layout": [
+            {"cards": [0], "slices": ["3g.20gb", "4g.20gb", "1g.5gb"]},
+            {"cards": [0, 3], "slices": "all-1g.6gb"},
+            {"cards": [1], "model": "A30", "slices": "all-1g"},
+        ],
+    },
+}
+"""Everything that can be wrong with declared cards."""
 
 
-@pytest.mark.parametrize(
-    ("variables", "words"),
-    [
-        ({"gpu_layout": "all-1g.6gb"}, ("worker-1", "1g.6gb", "1g.5gb")),
-        ({"gpu_layout": [{"slices": ["3g.20gb", "4g.20gb", "1g.5gb"]}]}, ("worker-1", "do not fit", "Allowed")),
-        ({"gpu_model": "T4", "gpu_layout": "all-1g.5gb"}, ("worker-1", "T4", "have no MIG")),
-        ({"gpu_layout": [{"cards": [3], "slices": "all-1g"}]}, ("worker-1", "found card 3", "0 to 2")),
-        ({"gpu_layout": [{"slices": "all-1g"}, {"cards": [1], "slices": "off"}]}, ("card 1", "has a layout by")),
-        ({"gpu_layout": [{"model": "A30", "slices": "all-1g"}]}, ("found a layout for A30", "A100-40GB")),
-        ({"gpu_model": ["A30", "A100-40GB"]}, ("found cards of 2 models", "a virtual machine of its own")),
-    ],
-)
-def test_cards_that_cannot_be_cut_as_declared_stop_everything(
-    lab: Lab, variables: dict[str, Any], words: tuple[str, ...]
-) -> None:
-    declared = {"gpu_model": "A100-40GB", "gpu_count": 3, **variables}
-    with lab.inventory_copy(cards(**declared)) as inventory:
+def test_cards_that_cannot_be_cut_as_declared_stop_everything_and_are_reported_together(lab: Lab) -> None:
+    with lab.inventory_copy() as inventory:
+        (inventory / "host_vars").mkdir()
+        for host, variables in CARDS.items():
+            (inventory / "host_vars" / f"{host}.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
         run = lab.playbook("site", inventory=inventory)
     assert run.rc != 0 and run.changed == []
-    assert "Nothing was changed." in run.failures
-    assert [word for word in words if word not in run.failures] == []
+    words = (
+        "Nothing was changed.",
+        "control-1: gpu_model: found cards of 2 models",
+        "T4, which have no MIG",
+        "do not fit on an A100-40GB",
+        "found card 3. Allowed: 0 to 2",
+        "found card 0, which has a layout by gpu_layout entry 1 already",
+        "found profile 1g.6gb",
+        "found a layout for A30",
+    )
+    assert [word for word in words if word not in run.failures] == [], run.failures
 
 
 def test_an_even_number_of_control_planes_and_a_host_in_no_group_are_reported_together(lab: Lab) -> None:

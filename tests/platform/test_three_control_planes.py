@@ -80,10 +80,10 @@ WATCH = (
     f" 'https://127.0.0.1:8443/api/v1/nodes?watch=true&fieldSelector=metadata.name%3D{WORKER}'"
 )
 
-pytestmark = [
-    pytest.mark.rotation("quorum", "roles/kubernetes", "playbooks/overlay", "plugins/"),
-    pytest.mark.duration(180),
-]
+PATHS = ("roles/kubernetes", "playbooks/overlay", "plugins/")
+birth = pytest.mark.rotation("birth", *PATHS)
+quorum = pytest.mark.rotation("quorum", *PATHS)
+pytestmark = pytest.mark.duration(180)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +138,7 @@ def interrupt(inventory: Path, phase: str, seed: int, folder: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")
 
 
+@birth
 @pytest.mark.duration(420)
 def test_a_site_whose_every_phase_was_killed_is_completed_by_the_next_run(
     raised: Lab, trio: Path, tmp_path: Path
@@ -161,6 +162,7 @@ def descendants(pid: int) -> list[int]:
     return [found for child in children for found in (int(child), *descendants(int(child)))]
 
 
+@birth
 def test_a_second_run_on_three_control_planes_changes_nothing(raised: Lab, trio: Path) -> None:
     raised.playbook("site", inventory=trio).assert_unchanged()
 
@@ -168,6 +170,7 @@ def test_a_second_run_on_three_control_planes_changes_nothing(raised: Lab, trio:
 @pytest.fixture(scope="module")
 def lost(raised: Lab, trio: Path) -> str:
     """A control plane that is gone as by a power cut; the worker held connections to each API server."""
+    raised.site(trio)
     name = CONTROL_PLANES[1]
     worker = raised.ssh(WORKER, trio)
     for number in range(2 * len(CONTROL_PLANES)):
@@ -185,6 +188,7 @@ def connections(host: Any, address: str) -> list[str]:
     return list(host.check_output(f"ss -Htn state established dst {address} dport = 6443").splitlines())
 
 
+@quorum
 def test_a_worker_reaches_the_api_when_a_control_plane_is_lost_and_its_connections_are_made_anew(
     raised: Lab, trio: Path, lost: str
 ) -> None:
@@ -195,6 +199,7 @@ def test_a_worker_reaches_the_api_when_a_control_plane_is_lost_and_its_connectio
     eventually(lambda: connections(worker, address) == [], 20, f"the connections to {lost} are cut")
 
 
+@quorum
 def test_status_names_the_lost_control_plane(raised: Lab, trio: Path, lost: str) -> None:
     document = raised.status(trio)
     assert not document["ok"]
@@ -205,6 +210,7 @@ def test_status_names_the_lost_control_plane(raised: Lab, trio: Path, lost: str)
     assert [host for host in others if f"{host}: overlay node is ready" in failures] == []
 
 
+@quorum
 def test_a_live_control_plane_may_not_leave_while_another_is_lost(raised: Lab, trio: Path, lost: str) -> None:
     run = raised.playbook("remove_node", inventory=trio, extra={"node": CONTROL_PLANES[0]})
     assert run.rc != 0 and run.changed == []
@@ -212,6 +218,7 @@ def test_a_live_control_plane_may_not_leave_while_another_is_lost(raised: Lab, t
     assert f"mend or remove first: {lost}" in run.failures
 
 
+@quorum
 def test_a_lost_control_plane_is_removed_and_replaced(raised: Lab, trio: Path, lost: str) -> None:
     raised.playbook("remove_node", inventory=trio, extra={"node": lost}).assert_ok()
     raised.site(trio)
@@ -219,8 +226,9 @@ def test_a_lost_control_plane_is_removed_and_replaced(raised: Lab, trio: Path, l
     raised.playbook("site", inventory=trio).assert_unchanged()
 
 
-def test_a_live_control_plane_leaves_and_the_others_go_on(raised: Lab, trio: Path) -> None:
-    leaving, staying, _replaced = CONTROL_PLANES
+@quorum
+def test_a_live_control_plane_leaves_and_the_others_go_on(raised: Lab, trio: Path, lost: str) -> None:
+    leaving, staying = (name for name in CONTROL_PLANES if name != lost)
     compute = raised.cloud(SITE["openstack_cloud"]).compute
     raised.playbook("remove_node", inventory=trio, check=True, extra={"node": leaving}).assert_ok()
     assert leaving in {server.name for server in compute.servers()}
