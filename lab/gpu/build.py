@@ -26,6 +26,7 @@ SONAME = "libnvidia-ml.so.1"
 CUDA = f"libcuda.so.{DRIVER_VERSION}"
 """By it the container toolkit finds the folder of the driver's libraries."""
 HOLD = "gpu-hold"
+BOOT = "gpu-boot"
 COMPILE = (
     "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", "-Wno-format-truncation",
     "-Wno-cast-function-type", "-D_GNU_SOURCE", "-DNVML_NO_UNVERSIONED_FUNC_DEFS", f"-DCUDA_VERSION={CUDA_VERSION}",
@@ -63,7 +64,7 @@ def key() -> str:
 
 
 def ensure() -> Path:
-    """Folder with the library by its file name and its soname, and gpu-hold; made unless it is cached."""
+    """Folder with the library by its file name and its soname, gpu-hold and gpu-boot; made unless it is cached."""
     CACHE.mkdir(parents=True, exist_ok=True)
     store = Store(CACHE)
     entry = store.entry("driver", DRIVER_VERSION, key())
@@ -86,8 +87,9 @@ def _build(folder: Path) -> None:
     _compile([*COMPILE, *include, *link, *sources, str(folder / "stubs.c")])
     (folder / SONAME).symlink_to(LIBRARY)
     _compile(["-x", "c", "/dev/null", "-shared", "-Wl,-soname,libcuda.so.1", "-o", str(folder / CUDA)])
-    hold = [str(SOURCES / "client" / "hold.c"), str(folder / LIBRARY), "-o", str(folder / HOLD)]
-    _compile([*COMPILE, *include, *hold])
+    for source, program in (("hold.c", HOLD), ("boot.c", BOOT)):
+        client = [str(SOURCES / "client" / source), str(folder / LIBRARY), "-o", str(folder / program)]
+        _compile([*COMPILE, *include, *client])
 
 
 def _compile(arguments: list[str]) -> None:

@@ -29,6 +29,7 @@ mount -t tmpfs -o mode=755 gpu-simulation /sys/bus/pci/devices
 cp -r $kernel/sys/bus/pci/devices/. /sys/bus/pci/devices/
 echo {DRIVER} >/etc/ld.so.conf.d/000-gpu-simulation.conf
 ldconfig
+{DRIVER}/{build.BOOT}
 ln -sf {DRIVER}/{build.HOLD} /usr/local/bin/{build.HOLD}
 """
 
@@ -42,7 +43,7 @@ def prepare(folder: Path, cards: Sequence[Card]) -> None:
     """Write the guest's driver into ``folder``; the state of cards that it had stays."""
     folder.mkdir(parents=True, exist_ok=True)
     built = build.ensure()
-    for name in (build.LIBRARY, build.CUDA, build.HOLD):
+    for name in (build.LIBRARY, build.CUDA, build.HOLD, build.BOOT):
         shutil.copy2(built / name, folder / name)
     (folder / build.state_file("cards")).write_text(description(cards), encoding="utf-8")
     present = Path(PROC_DEVICES).read_text(encoding="utf-8")

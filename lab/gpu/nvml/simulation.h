@@ -50,7 +50,6 @@ struct card_state {
 struct state {
     unsigned int format, padding;
     long long faults_written;
-    char boot[64];
     struct card_state cards[CARDS];
 };
 
@@ -92,15 +91,10 @@ const struct profile *profile_by_kind(const struct card *card, unsigned int kind
 unsigned int memory_slices(const struct card *card);
 unsigned int most_instances(const struct card *card);
 
-/* boot.c */
-void boot_find(void);
-void boot_note(void);
-bool boot_apply(struct state *state);
-
 /* state.c */
 const char *state_path(const char *name, char *path, size_t length);
 int state_lock(void);
-bool state_read(struct state *state);
+void state_read(struct state *state);
 nvmlReturn_t state_write(const struct state *state);
 void state_settle(void);
 void random_bytes(unsigned char *bytes, size_t length);

@@ -17,7 +17,7 @@
 
 #include "simulation.h"
 
-#define FORMAT 0x4D494702u
+#define FORMAT 0x4D494703u
 #define SLOTS 2
 #define OFFSET 14695981039346656037ull
 #define PRIME 1099511628211ull
@@ -101,8 +101,7 @@ static void order_cards(struct state *state)
     }
 }
 
-/* Whether the host was rebooted since the state was written. */
-bool state_read(struct state *state)
+void state_read(struct state *state)
 {
     char path[512];
     struct slot slot;
@@ -113,7 +112,6 @@ bool state_read(struct state *state)
     *state = slot.state;
     state->format = FORMAT;
     order_cards(state);
-    return boot_apply(state);
 }
 
 /* Called with the state locked. */
@@ -134,12 +132,10 @@ nvmlReturn_t state_write(const struct state *state)
     return whole ? NVML_SUCCESS : NVML_ERROR_UNKNOWN;
 }
 
-/* Makes the files and takes note of a reboot; without the right to write, nothing. */
+/* Makes the files; without the right to write, nothing. */
 void state_settle(void)
 {
     char path[512];
-    struct state state;
-    boot_find();
     if (geteuid())
         return;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
@@ -147,13 +143,6 @@ void state_settle(void)
         if (file >= 0)
             close(file);
     }
-    int lock = state_lock();
-    if (lock < 0)
-        return;
-    boot_note();
-    if (state_read(&state))
-        state_write(&state);
-    close(lock);
 }
 
 void random_bytes(unsigned char *bytes, size_t length)
