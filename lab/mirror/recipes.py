@@ -17,7 +17,7 @@ from plugins.module_utils.artifacts import Artifact
 
 PACKET_TOOLS = DebianLayer("packet-tools", ("bash", "ca-certificates", "conntrack", "iproute2", "iptables", "nftables"))
 """Below kube-proxy and flannel: the programs that they call."""
-C_LIBRARY = DebianLayer("c-library", ("ca-certificates", "libc6"))
+C_LIBRARY = DebianLayer("c-library", ("ca-certificates", "libc6", "mount"))
 """Below programs that call C."""
 PYTHON = DebianLayer("python", ("curl", "openssl", "python3", "python3-cryptography"), below=PACKET_TOOLS)
 """Below the services of ours and the probe."""
@@ -190,8 +190,10 @@ def _container_toolkit(item: Artifact) -> PackageRecipe:
 
 
 def _device_plugin(item: Artifact) -> ImageRecipe:
-    programs = {f"/usr/bin/{program.name}": program for program in go.nvidia_device_plugin(item.version)}
-    return ImageRecipe(item, Settings(entrypoint=("nvidia-device-plugin",)), programs, base=C_LIBRARY)
+    """Behind a script by which it finds what the simulated driver has no kernel to show."""
+    programs = {f"/usr/libexec/nvidia/{program.name}": program for program in go.nvidia_device_plugin(item.version)}
+    script = {"/usr/bin": REPOSITORY / "lab" / "gpu" / "image"}
+    return ImageRecipe(item, Settings(entrypoint=("nvidia-device-plugin",)), programs, script, base=C_LIBRARY)
 
 
 RECIPES: dict[str, Callable[[Artifact], Recipe]] = {
