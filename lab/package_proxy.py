@@ -125,5 +125,6 @@ def programs() -> list[Program]:
                 str(file),
             ],
             answers(settings.PACKAGE_PROXY_PORT, HEALTH, settings.HOST_ADDRESS),
+            directory=FOLDER,
         )
     ]

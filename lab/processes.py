@@ -1,4 +1,7 @@
-"""Finds and ends the lab's processes by the mark in their environment, also when nobody supervises them any more."""
+"""Finds and ends the lab's processes, also when nobody supervises them any more.
+
+They have a mark in their environment; nginx, which writes its title over that, is known by its working directory.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +41,17 @@ def marked(proc: Path = Path("/proc")) -> list[Process]:
         if not folder.name.isdigit() or int(folder.name) in own:
             continue
         try:
-            if not has_mark((folder / "environ").read_bytes()):
-                continue
             state = _stat(folder)
+            ours = has_mark((folder / "environ").read_bytes()) or bool(state and _is_our_nginx(state[0], folder))
         except OSError:
             continue
-        if state and state[2] != "Z":
+        if ours and state and state[2] != "Z":
             found.append(Process(int(folder.name), state[1], state[0]))
     return found
+
+
+def _is_our_nginx(name: str, folder: Path) -> bool:
+    return name == "nginx" and (folder / "cwd").readlink().is_relative_to(settings.STATE)
 
 
 def end(processes: list[Process], patience: float = 8.0) -> None:

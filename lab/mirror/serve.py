@@ -105,6 +105,7 @@ def server_programs(folder: Path, address: str, file_port: int, registry_port: i
             name="artifact-mirror",
             command=(nginx, "-p", str(run), "-e", "stderr", "-c", str(folder / "nginx.conf")),
             ready=answers(f"http://{address}:{file_port}/"),
+            directory=folder,
         ),
         Program(
             name="registry-mirror",

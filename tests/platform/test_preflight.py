@@ -93,7 +93,7 @@ def test_cards_that_cannot_be_cut_as_declared_stop_everything_and_are_reported_t
     words = (
         "Nothing was changed.",
         "Hosts with cards that are not in group gpu: control-1, worker-1, worker-2",
-        "control-1: gpu_model: found cards of 2 models",
+        "control-1: found cards of 2 models",
         "T4, which have no MIG",
         "do not fit on an A100-40GB",
         "found card 3. Allowed: 0 to 2",
