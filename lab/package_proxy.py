@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from lab import fabric, settings
 from lab.machine import apt, image
-from lab.mirror.debian import archive_addresses, host_sources
 from lab.openstack.readiness import answers
 from lab.programs import Program
 
@@ -57,18 +56,8 @@ http {{
             proxy_ignore_headers Cache-Control Expires Set-Cookie Vary;
         }}
     }}
-    # Debian's own name is the machine's archive, for roles that need more of it than the guests' sources have.
-    server {{
-        listen {address}:{port};
-        server_name {debian};
-        location ~ ^/debian/(.*)$ {{
-            proxy_pass {archive}/$1$is_args$args;
-            proxy_set_header Host $proxy_host;
-        }}
-    }}
 }}
 """
-DEBIAN = "deb.debian.org"
 
 
 def hosts_of(sources: str) -> list[str]:
@@ -83,19 +72,14 @@ def name_servers(resolver: str) -> list[str]:
     return [f"[{address}]" if ":" in address else address for address in found]
 
 
-def configuration(hosts: Sequence[str], servers: Sequence[str], archive: str) -> str:
-    """nginx as a forward proxy for ``hosts`` that keeps every .deb: a package's name includes its version.
-
-    ``archive`` is the address of the machine's Debian archive.
-    """
+def configuration(hosts: Sequence[str], servers: Sequence[str]) -> str:
+    """nginx as a forward proxy for ``hosts`` that keeps every .deb: a package's name includes its version."""
     return NGINX.format(
         run=settings.RUN,
         cache=CACHE,
         address=settings.HOST_ADDRESS,
         port=settings.PACKAGE_PROXY_PORT,
         health=HEALTH,
-        debian=DEBIAN,
-        archive=archive.rstrip("/"),
         resolver=f"resolver {' '.join(servers)} ipv6=off;" if servers else "",
         hosts="\n".join(f"        {host} 1;" for host in hosts),
     )
@@ -107,9 +91,7 @@ def programs() -> list[Program]:
         folder.mkdir(parents=True, exist_ok=True)
     file = FOLDER / "nginx.conf"
     known = hosts_of(apt.sources(image.SUITE))
-    servers = name_servers(RESOLVER.read_text(encoding="utf-8"))
-    archive = archive_addresses(host_sources())["debian"]
-    file.write_text(configuration(known, servers, archive), encoding="utf-8")
+    file.write_text(configuration(known, name_servers(RESOLVER.read_text(encoding="utf-8"))), encoding="utf-8")
     return [
         Program(
             "package-proxy",
