@@ -7,6 +7,7 @@ of an instance which was there when the plan was made.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Optional
@@ -15,15 +16,15 @@ from .profiles import Profile
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(ABC):
     """One change of one card. Steps run by ``phase``, so that all mode changes of a host share one reset or reboot."""
 
     card: int
     phase: ClassVar[int] = 0
 
+    @abstractmethod
     def inverse(self) -> Optional[Step]:
         """Return the change that takes this one back; None where there is nothing to take back."""
-        raise NotImplementedError
 
     @property
     def must_be_free(self) -> tuple[str, ...]:
