@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,9 +120,11 @@ class Lab:
             assert path.is_file(), run.output[-4000:]
             return dict(json.loads(path.read_text(encoding="utf-8")))
 
-    def assert_ok(self, inventory: Path = INVENTORY) -> None:
-        document = self.status(inventory)
-        assert document["ok"], document["failures"]
+    def assert_ok(self, inventory: Path = INVENTORY, within: float = 0) -> None:
+        """Assert that status is ok, at the latest ``within`` seconds from now."""
+        deadline = time.monotonic() + within
+        while not (document := self.status(inventory))["ok"]:
+            assert time.monotonic() < deadline, document["failures"]
 
     def hostvars(self, inventory: Path = INVENTORY) -> dict[str, dict[str, Any]]:
         """Return the variables of all hosts as Ansible sees them, live addresses included."""

@@ -87,7 +87,7 @@ def test_a_lab_whose_every_process_was_killed_comes_back_with_its_site(mended: L
     assert kill_everything() > 10
     lab_command("up")
     mended.site()
-    mended.assert_ok()
+    mended.assert_ok(within=120)  # pods that come back before the API server does crash, and are started again later
 
 
 @pytest.mark.last
