@@ -23,6 +23,11 @@ Reset = Callable[[str], bool]
 """Resets the card of a UUID; tells whether it could."""
 
 
+def no_reset(_uuid: str) -> bool:
+    """Reset nothing: for those who only look."""
+    return False
+
+
 class StepError(RuntimeError):
     """A step failed. ``restored`` tells whether the cards are as they were before the first one."""
 
@@ -42,7 +47,7 @@ class Outcome:
 class Driver:
     """The cards behind an open NVML. ``table`` are the profiles of their model by name."""
 
-    def __init__(self, nvml: Nvml, table: Mapping[str, Profile], reset: Reset) -> None:
+    def __init__(self, nvml: Nvml, table: Mapping[str, Profile], reset: Reset = no_reset) -> None:
         self._nvml = nvml
         self._table = table
         self._reset = reset
