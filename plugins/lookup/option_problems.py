@@ -85,10 +85,19 @@ def problems_of(
     for name in host:
         if name in known:
             try:
-                problem = value_problem(name, known[name], host[name])
+                problem = value_problem(name, known[name], plain(host[name]))
             except UndefinedError:
                 continue  # made of a role's default, which hosts do not have outside of that role
         else:
             problem = unknown_option(name, {*known, *SERVER_VARIABLES}, reserved)
         if problem:
             yield name, problem.rstrip(".")
+
+
+def plain(value: Any) -> Any:
+    """Return a value in containers of its own: Ansible's hold all variables, and validation copies what it is given."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
