@@ -11,10 +11,9 @@ short_description: Move the pods of a node away, with respect for disruption bud
 version_added: 0.1.0
 description:
   - Runs on a control plane. Cordons the node and evicts its pods until none is left but those of DaemonSets and static
-    ones.
+    ones, and those that O(pods) lets stay.
   - When the deadline passes, the error names each pod that is left and the budget that keeps it, and a cordon that this
-    module
-    put on is taken back. A node that somebody else has cordoned stays cordoned.
+    module put on is taken back. A node that somebody else has cordoned stays cordoned.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
 options:
@@ -23,10 +22,16 @@ options:
     type: str
     required: true
   state:
-    description: V(drained) moves the pods away, V(schedulable) takes back a cordon of ours and no other.
+    description: V(drained) moves the pods away, V(cordoned) only keeps new ones from coming, V(schedulable) takes back
+      a cordon of ours and no other.
     type: str
-    choices: [drained, schedulable]
+    choices: [drained, cordoned, schedulable]
     default: drained
+  pods:
+    description: UIDs of the pods that must leave. With them go those that have not started yet, since what these will
+      use of the node is not known. Left out, all pods leave.
+    type: list
+    elements: str
   timeout:
     description: Seconds after which draining has failed.
     type: int
@@ -45,14 +50,25 @@ EXAMPLES = r"""
   ai_infn.platform.kubernetes_drain:
     name: worker-1
     timeout: 600
+
+- name: Move away those that hold a device, and let the others work on
+  ai_infn.platform.kubernetes_drain:
+    name: worker-1
+    pods: "{{ plan.holders }}"
 """
 
 RETURN = r"""
 pods:
   description: The pods that were evicted, or would be.
-  returned: always
+  returned: success
   type: list
   elements: str
+left:
+  description: The pods that are on the node now, those of DaemonSets and static ones among them, each with C(uid) and
+    C(name).
+  returned: success
+  type: list
+  elements: dict
 blocked:
   description: What would keep pods from leaving now.
   returned: in check mode
@@ -72,7 +88,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.drain imp
     cordon_patch,
     describe,
     is_our_cordon,
-    must_leave,
+    leaving,
     name_of,
 )
 
@@ -84,20 +100,28 @@ class DrainError(Exception):
 class Node:
     """One node and its pods."""
 
-    def __init__(self, client: Kubernetes, name: str) -> None:
+    def __init__(self, client: Kubernetes, name: str, only: list[str] | None = None) -> None:
         self._client = client
         self._path = f"/api/v1/nodes/{name}"
         self._name = name
+        self._only = only
         self.refusals: dict[str, str] = {}
 
     def find(self) -> dict | None:
         """Return the Node, or None."""
         return self._client.find(self._path)
 
+    def all_pods(self) -> list[dict]:
+        """Return the pods of the node."""
+        return self._client.get("/api/v1/pods", fieldSelector=f"spec.nodeName={self._name}")["items"]
+
     def pods(self) -> list[dict]:
         """Return the pods that must leave."""
-        items = self._client.get("/api/v1/pods", fieldSelector=f"spec.nodeName={self._name}")["items"]
-        return [pod for pod in items if must_leave(pod)]
+        return leaving(self.all_pods(), self._only)
+
+    def left(self) -> list[dict]:
+        """Return UID and name of the pods that are on the node."""
+        return [{"uid": pod["metadata"]["uid"], "name": name_of(pod)} for pod in self.all_pods()]
 
     def budgets(self) -> list[dict]:
         """Return all disruption budgets."""
@@ -129,26 +153,28 @@ class Node:
 
 
 def drain(node: Node, params, check_mode: bool) -> dict:
-    """Drain one node and return the result."""
+    """Drain one node, or only cordon it, and return the result."""
     found = node.find()
     if found is None:
-        return {"changed": False, "pods": [], "cordoned": False}
-    pods = node.pods()
+        return {"changed": False, "pods": [], "left": [], "cordoned": False}
+    pods = node.pods() if params["state"] == "drained" else []
     names = [describe(pod) for pod in pods]
     needed = not found["spec"].get("unschedulable")
+    result = {"changed": needed or bool(names), "pods": names, "cordoned": needed}
     if check_mode:
-        budgets = node.budgets()
+        budgets = node.budgets() if pods else []
         kept = [f"{name_of(pod)}: {', '.join(budgets_of(pod, budgets))}" for pod in pods if budgets_of(pod, budgets)]
-        return {"changed": needed or bool(names), "pods": names, "blocked": kept, "cordoned": needed}
+        return {**result, "left": node.left(), "blocked": kept}
     if needed:
         node.cordon(True)
     try:
-        node.drain(params["timeout"])
+        if params["state"] == "drained":
+            node.drain(params["timeout"])
+        return {**result, "left": node.left()}
     except BaseException:
         if needed or is_our_cordon(found):
             node.cordon(False)
         raise
-    return {"changed": needed or bool(names), "pods": names, "cordoned": needed}
 
 
 def release(node: Node, check_mode: bool) -> dict:
@@ -157,7 +183,7 @@ def release(node: Node, check_mode: bool) -> dict:
     ours = found is not None and is_our_cordon(found)
     if ours and not check_mode:
         node.cordon(False)
-    return {"changed": ours, "pods": [], "cordoned": False}
+    return {"changed": ours, "pods": [], "left": node.left() if found else [], "cordoned": False}
 
 
 def main() -> None:
@@ -165,18 +191,19 @@ def main() -> None:
     module = AnsibleModule(
         {
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["drained", "schedulable"], "default": "drained"},
+            "state": {"type": "str", "choices": ["drained", "cordoned", "schedulable"], "default": "drained"},
+            "pods": {"type": "list", "elements": "str"},
             "timeout": {"type": "int", "default": 300},
             "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
         },
         supports_check_mode=True,
     )
     try:
-        node = Node(Kubernetes(module.params["kubeconfig"]), module.params["name"])
-        if module.params["state"] == "drained":
-            result = drain(node, module.params, module.check_mode)
-        else:
+        node = Node(Kubernetes(module.params["kubeconfig"]), module.params["name"], module.params["pods"])
+        if module.params["state"] == "schedulable":
             result = release(node, module.check_mode)
+        else:
+            result = drain(node, module.params, module.check_mode)
     except (ApiError, DrainError, OSError) as error:
         module.fail_json(msg=str(error))
     else:

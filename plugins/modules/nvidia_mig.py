@@ -13,7 +13,8 @@ description:
   - Compares the GPU instances and compute instances of a host's cards with the declared layout, and makes the smallest
     set of changes. Slices that stay are not touched.
   - Where a step fails, those before it are taken back, and the error names the step.
-  - It neither moves pods away nor stops programs that use the cards; RV(affected) says what must be free first.
+  - It neither moves pods away nor stops programs that use the cards; RV(holders) says which pods must leave first, and
+    while one of them is there nothing is changed.
   - Where the mode of a card takes effect by a reboot only, RV(reboot_required) says so, and the layout is completed by
     running the module again after the reboot.
 extends_documentation_fragment:
@@ -31,12 +32,30 @@ options:
     description: How the cards are cut, as P(ai_infn.platform.gpu_layout_problems#filter) describes it. Left out, all
       cards are whole.
     type: raw
-  in_use:
-    description: UUIDs of MIG devices that somebody holds. Of equally small changes the one that spares most of them is
-      made.
+  pods:
+    description: The living pods of the host, each with C(uid) and C(name). Of equally small changes the one that spares
+      most of what they hold is made.
     type: list
-    elements: str
+    elements: dict
     default: []
+    suboptions:
+      uid:
+        description: The pod's UID.
+        type: str
+        required: true
+      name:
+        description: The pod's name, for the error that names it.
+        type: str
+        required: true
+  checkpoint:
+    description: The kubelet's file of device assignments, which says what the pods hold.
+    type: path
+    default: /var/lib/kubelet/device-plugins/kubelet_internal_checkpoint
+  planned_from:
+    description: What RV(before) was when the change was planned. If the cards are otherwise now, as after a reboot,
+      nothing is changed.
+    type: list
+    elements: dict
 attributes:
   diff_mode:
     support: full
@@ -75,11 +94,26 @@ affected:
   returned: success
   type: list
   elements: str
+holders:
+  description: UIDs of the pods that hold one of RV(affected).
+  returned: success
+  type: list
+  elements: str
+resources:
+  description: What the host offers to Kubernetes with this layout, by resource name.
+  returned: success
+  type: dict
+  sample: {"nvidia.com/mig-1g.5gb": 7}
 before:
   description: The layout of all cards as it was, in the form of O(layout).
   returned: success
   type: list
   elements: dict
+restorable:
+  description: Whether RV(before) is all of it. A card whose mode is on and that has no slices, as a reboot leaves it,
+    is in no layout.
+  returned: success
+  type: bool
 reboot_required:
   description: Whether the cards are as declared only after a reboot and another run.
   returned: success
@@ -89,8 +123,10 @@ reboot_required:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.capacity import resources
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.cards import Card, layout_of
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.driver import Driver, StepError
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.holders import CHECKPOINT, read_holders
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.layout import (
     Declared,
     LayoutError,
@@ -99,6 +135,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.layout import
 )
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.nvml import Nvml, NvmlError
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.plan import (
+    Plan,
     affected,
     as_diff,
     differences,
@@ -108,12 +145,39 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.profiles impo
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.steps import describe
 
 
+class NotNow(RuntimeError):
+    """The cards cannot be changed as they are now."""
+
+
 def as_layout(cards: list[Card]) -> list[dict[str, Any]]:
     """Return cards in the form in which an inventory declares them."""
     states = [(card.index, layout_of(card)) for card in cards]
     return [
         {"cards": [index], "slices": list(state.profiles)} for index, state in states if state.mig and state.profiles
     ]
+
+
+def held_by(pods: list[dict[str, str]], checkpoint: str) -> dict[str, dict[str, str]]:
+    """Return which of the pods holds each device, by the device's UUID."""
+    living = {pod["uid"]: pod for pod in pods}
+    return {device: living[uid] for device, uid in read_holders(checkpoint).items() if uid in living}
+
+
+def holders(plan: Plan, held: dict[str, dict[str, str]]) -> list[dict[str, str]]:
+    """Return the pods that must leave before the plan is carried out, by name."""
+    found = {held[device]["uid"]: held[device] for device in affected(plan.steps) if device in held}
+    return sorted(found.values(), key=lambda pod: pod["name"])
+
+
+def carry_out(driver: Driver, plan: Plan, params: dict[str, Any], held: dict[str, dict[str, str]]) -> bool:
+    """Change the cards; return whether they are as wanted only after a reboot. Raises NotNow and StepError."""
+    before = as_layout(driver.cards())
+    if params["planned_from"] not in (None, before):
+        raise NotNow(f"found the cards cut as {before}. Planned from: {params['planned_from']}. Was the host rebooted?")
+    staying = holders(plan, held)
+    if staying:
+        raise NotNow(f"pods hold what has to change: {', '.join(pod['name'] for pod in staying)}.")
+    return driver.carry_out(plan.steps).reboot_required
 
 
 def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
@@ -131,10 +195,11 @@ def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
     if problems:
         raise LayoutError(problems)
     before = driver.cards()
-    plan = make_plan(table, before, wanted, frozenset(params["in_use"]))
+    held = held_by(params["pods"], params["checkpoint"])
+    plan = make_plan(table, before, wanted, frozenset(held))
     reboot_required = False
     if not module.check_mode:
-        reboot_required = driver.carry_out(plan.steps).reboot_required
+        reboot_required = carry_out(driver, plan, params, held)
         left = [] if reboot_required else differences(driver.cards(), wanted)
         if left:
             raise StepError(f"every step succeeded, and yet {' '.join(left)}", restored=False)
@@ -143,7 +208,10 @@ def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
         "steps": describe(plan.steps),
         "moves": [str(move) for move in plan.moves],
         "affected": affected(plan.steps),
+        "holders": [pod["uid"] for pod in holders(plan, held)],
+        "resources": resources(wanted.values()),
         "before": as_layout(before),
+        "restorable": all(card.instances or not card.mig for card in before),
         "reboot_required": reboot_required,
         "diff": as_diff(plan),
     }
@@ -151,19 +219,22 @@ def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
 
 def main() -> None:
     """Cut the cards and report."""
+    pod = {"uid": {"type": "str", "required": True}, "name": {"type": "str", "required": True}}
     module = AnsibleModule(
         {
             "model": {"type": "str", "required": True},
             "count": {"type": "int", "required": True},
             "layout": {"type": "raw"},
-            "in_use": {"type": "list", "elements": "str", "default": []},
+            "pods": {"type": "list", "elements": "dict", "options": pod, "default": []},
+            "checkpoint": {"type": "path", "default": CHECKPOINT},
+            "planned_from": {"type": "list", "elements": "dict"},
         },
         supports_check_mode=True,
     )
     try:
         with Nvml() as nvml:
             result = run(module, nvml)
-    except (LayoutError, NvmlError, StepError) as error:
+    except (LayoutError, NvmlError, StepError, NotNow, ValueError) as error:
         module.fail_json(msg=str(error))
     else:
         module.exit_json(**result)

@@ -4,10 +4,12 @@
  *     lost <card>                          the card fell off the bus
  *     ecc <card> <count>                   so many uncorrected errors since the driver was loaded
  *     busy <card>                          a client that is not listed holds the card and all of its instances
- *     create-fails <card> <nth> [unknown]  the nth GPU or compute instance created since the file was written fails */
+ *     create-fails <card> <nth> [unknown]  the nth GPU or compute instance created since the file was written fails
+ *     create-hangs <card>                  no GPU or compute instance is created as long as this line is there */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "simulation.h"
 
@@ -55,6 +57,8 @@ nvmlReturn_t fault_create(struct view *view)
     char path[512];
     struct stat file;
     struct fault fault;
+    while (fault_find("create-hangs", view->index, &fault))
+        usleep(50000);
     if (stat(state_path("faults", path, sizeof path), &file) || !fault_find("create-fails", view->index, &fault))
         return NVML_SUCCESS;
     long long written = file.st_mtim.tv_sec * 1000000000ll + file.st_mtim.tv_nsec;

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .cards import Wanted
@@ -38,10 +38,15 @@ def capacity(hosts: Iterable[Declared]) -> dict[str, Any]:
         raise LayoutError(problems)
     cards = {host.host: list(resolve(host).values()) for host in hosts}
     shown = {host.host: {"model": host.model, **_sums(cards[host.host])} for host in hosts}
-    return {**_sums(card for each in cards.values() for card in each), "hosts": shown}
+    return {**_sums([card for each in cards.values() for card in each]), "hosts": shown}
 
 
-def _sums(cards: Iterable[Wanted]) -> dict[str, Any]:
-    each = [resources_of(card) for card in cards]
-    resources: Counter[str] = sum(each, Counter())
-    return {"cards": len(each), "gpus": sum(resources.values()), "resources": dict(sorted(resources.items()))}
+def resources(cards: Iterable[Wanted]) -> dict[str, int]:
+    """Return how many GPUs several cards offer by resource name."""
+    offered: Counter[str] = sum((resources_of(card) for card in cards), Counter())
+    return dict(sorted(offered.items()))
+
+
+def _sums(cards: Sequence[Wanted]) -> dict[str, Any]:
+    offered = resources(cards)
+    return {"cards": len(cards), "gpus": sum(offered.values()), "resources": offered}

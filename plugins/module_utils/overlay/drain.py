@@ -25,6 +25,16 @@ def must_leave(pod: dict[str, Any]) -> bool:
     return pod["status"].get("phase") not in ("Succeeded", "Failed")
 
 
+def leaving(pods: list[dict[str, Any]], only: list[str] | None = None) -> list[dict[str, Any]]:
+    """Return the pods of a node that must leave: all, or those of these UIDs and those that have not started yet."""
+    return [
+        pod
+        for pod in pods
+        if must_leave(pod)
+        and (only is None or pod["metadata"]["uid"] in only or pod["status"].get("phase") == "Pending")
+    ]
+
+
 def describe(pod: dict[str, Any]) -> str:
     """Return namespace/name, and what is lost with a pod that nothing makes anew."""
     owned = any(owner.get("controller") for owner in pod["metadata"].get("ownerReferences", []))

@@ -136,3 +136,17 @@ def test_a_writer_that_is_killed_leaves_a_whole_state(a100: Guest) -> None:
     a100.attempt("mig", "-dci")
     a100.attempt("mig", "-dgi")
     a100.mig("-cgi", "0", "-C")
+
+
+def test_a_creation_that_hangs_goes_on_when_the_fault_ends(start: Start) -> None:
+    guest = start("A100-40GB")
+    guest.mig("-i", "0", "-cgi", "19", "-C")
+    guest.fault("create-hangs 0")
+    words = guest.command(guest.program, "mig", "-i", "0", "-cgi", "19", "-C")
+    with subprocess.Popen(words, env=guest.environment, stdout=subprocess.PIPE, text=True) as creating:
+        try:
+            creating.wait(0.5)
+        except subprocess.TimeoutExpired:
+            guest.fault()
+        assert "Successfully created GPU instance" in creating.communicate()[0]
+    assert guest.smi("-L").count("MIG 1g.5gb") == 2

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.support import ROOT
@@ -61,14 +62,53 @@ def test_check_mode_shows_the_steps_and_changes_nothing(start: Start) -> None:
     assert slices(guest) == before
 
 
-def test_slices_that_stay_keep_their_uuid_and_those_in_use_stay_first(start: Start) -> None:
+def given(folder: Path, **holders: str) -> dict[str, Any]:
+    """Return the module's arguments on a host whose living pods hold a device each."""
+    entries = [
+        {"PodUID": pod, "ResourceName": "nvidia.com/mig-1g.5gb", "DeviceIDs": {"-1": [device]}}
+        for pod, device in holders.items()
+    ]
+    path = folder / "checkpoint"
+    path.write_text(json.dumps({"Data": {"PodDeviceEntries": entries}}), encoding="utf-8")
+    return {"checkpoint": str(path), "pods": [{"uid": pod, "name": f"jobs/{pod}"} for pod in holders]}
+
+
+def test_slices_that_stay_keep_their_uuid_and_those_that_pods_hold_stay_first(start: Start, tmp_path: Path) -> None:
     guest = start("A100-40GB")
     cut(guest, "all-1g.5gb")
     held = [uuid for _profile, uuid in slices(guest)][2:4]
-    done = cut(guest, [{"slices": MIXED}], in_use=held)
+    done = cut(guest, [{"slices": MIXED}], **given(tmp_path, one=held[0], two=held[1]))
     assert profiles(guest) == sorted(MIXED)
     assert {uuid for profile, uuid in slices(guest) if profile == "1g.5gb"} == set(held)
     assert set(done["affected"]).isdisjoint(held) and len(done["affected"]) == 5
+    assert done["holders"] == []
+
+
+def test_while_a_pod_holds_what_changes_nothing_is_changed(start: Start, tmp_path: Path) -> None:
+    guest = start("A100-40GB")
+    cut(guest, "all-1g.5gb")
+    before = slices(guest)
+    pods = given(tmp_path, stays=before[0][1], leaves=before[6][1])
+    wanted = [{"slices": {"4g.20gb": 1, "1g.5gb": 3}}]
+    assert cut(guest, wanted, check=True, **pods)["holders"] == ["stays"]
+    failed = cut(guest, wanted, **pods)
+    assert "pods hold what has to change: jobs/stays." in failed["msg"], failed
+    assert slices(guest) == before
+    gone = {**pods, "pods": [pod for pod in pods["pods"] if pod["uid"] == "leaves"]}
+    assert cut(guest, wanted, **gone)["changed"]
+    assert before[6] in slices(guest)
+
+
+def test_a_plan_is_not_carried_out_on_cards_that_changed_meanwhile(start: Start) -> None:
+    guest = start("A100-40GB")
+    cut(guest, "all-1g.5gb")
+    planned = cut(guest, [{"slices": MIXED}], check=True)
+    assert planned["restorable"]
+    guest.reboot()
+    failed = cut(guest, [{"slices": MIXED}], planned_from=planned["before"])
+    assert failed["failed"] and "Was the host rebooted?" in failed["msg"], failed
+    assert slices(guest) == []
+    assert cut(guest, [{"slices": MIXED}], check=True)["restorable"] is False
 
 
 def test_a_card_becomes_whole_and_is_cut_again_beside_one_that_is_not_touched(start: Start) -> None:

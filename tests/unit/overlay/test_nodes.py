@@ -10,6 +10,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.drain imp
     CORDONER,
     blockers,
     describe,
+    leaving,
     matches,
     must_leave,
 )
@@ -93,6 +94,13 @@ def test_pods_of_daemon_sets_static_pods_and_ended_pods_stay() -> None:
     assert not must_leave(pod(kind="DaemonSet"))
     assert not must_leave(pod(annotations={"kubernetes.io/config.mirror": "x"}))
     assert not must_leave(pod(phase="Succeeded"))
+
+
+def test_only_pods_that_hold_something_leave_and_those_that_have_not_started() -> None:
+    phases = {"holds": "Running", "works": "Running", "starts": "Pending", "ended": "Succeeded"}
+    pods = [pod(uid=uid, phase=phase) for uid, phase in phases.items()]
+    assert [item["metadata"]["uid"] for item in leaving(pods, ["holds", "ended"])] == ["holds", "starts"]
+    assert [item["metadata"]["uid"] for item in leaving(pods)] == ["holds", "works", "starts"]
 
 
 def test_a_pod_that_nothing_makes_anew_is_called_so() -> None:
