@@ -139,7 +139,11 @@ class Lab:
 
     def ssh(self, host: str, inventory: Path = INVENTORY) -> Any:
         """Return the testinfra host; commands run as root."""
-        variables = self.hostvars(inventory)[host]
+        return self.connection(self.hostvars(inventory)[host])
+
+    @staticmethod
+    def connection(variables: dict[str, Any]) -> Any:
+        """Return the testinfra host that has these variables, for tests that ask many hosts."""
         state = Path(variables["site_state_dir"])
         config = state / "ssh_config"
         config.write_text(

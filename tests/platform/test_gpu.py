@@ -1,98 +1,76 @@
-"""GPU hosts: real nvidia-smi and device plugin over simulated cards, cut as declared and offered by Kubernetes."""
+"""GPU hosts: 42 GPUs out of 18 cards, each held by one pod that sees nothing else."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.platform.network import IMAGE
+from tests.platform.gpus import WHOLE, leaves, listed, listings, offered, pod, running
 from tests.platform.site import Lab
-from tests.support import eventually
 
-HOST = "gpu-a100-1"
-SLICE = "nvidia.com/mig-1g.5gb"
-CARDS: dict[str, Any] = {
-    "openstack_server_flavor": "gpu.a100x1",
-    "gpu_model": "A100-40GB",
-    "gpu_count": 1,
-    "gpu_layout": "all-1g.5gb",
-}
-GROUPS = {
-    "all": {
-        "children": {
-            "kubernetes": {"children": {"kube_worker": {"children": {"gpu": None}}}},
-            "gpu": {"hosts": {HOST: CARDS}},
-        }
-    }
-}
+TRY = """
+import errno, os, sys
+major = int(sys.argv[1])
+for minor in map(int, sys.argv[2].split(",")):
+    path = f"/tmp/cap{minor}"
+    os.mknod(path, 0o20666, os.makedev(major, minor))
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+        print(minor, "opened")
+    except OSError as error:
+        print(minor, errno.errorcode[error.errno])
+"""
+"""Makes nodes of capabilities and tries to open them; ENXIO is the answer of a kernel without that driver."""
+
 pytestmark = [
     pytest.mark.rotation("gpu", "roles/nvidia", "roles/kubernetes_gpu", "playbooks/gpu", "lab/gpu", "plugins/"),
-    pytest.mark.duration(240),
+    pytest.mark.duration(120),
 ]
 
 
 @pytest.fixture(scope="module")
-def site(raised: Lab) -> Iterator[Path]:
-    """The lab's site with one more host, whose one A100 is cut in seven; the host is removed at the end."""
-    with raised.inventory_copy(GROUPS) as inventory:
-        try:
-            raised.site(inventory)
-            yield inventory
-        finally:
-            raised.playbook("remove_node", inventory=inventory, extra={"node": HOST}).assert_ok()
-            raised.site()
-            raised.assert_ok()
+def everything(raised: Lab) -> Iterator[dict[str, str]]:
+    """42 pods, one for each GPU of the site, by name with what the real nvidia-smi lists in each; half ask for all."""
+    asking: tuple[dict[str, str], ...] = ({}, {"NVIDIA_VISIBLE_DEVICES": "all"})
+    slices = [pod(f"slice-{number}", environment=asking[number % 2]) for number in range(28)]
+    pods = [*slices, *(pod(f"whole-{number}", WHOLE, environment=asking[number % 2]) for number in range(14))]
+    with running(raised, pods) as names:
+        yield listings(raised, names)
 
 
-def allocatable(lab: Lab) -> dict[str, int]:
-    """Return what the node offers of NVIDIA's resources."""
-    node = json.loads(lab.kubectl("get", "node", HOST, "-o", "json"))
-    found = {name: int(number) for name, number in node["status"]["allocatable"].items() if "nvidia" in name}
-    return {name: number for name, number in found.items() if number}
-
-
-def pod(name: str) -> dict[str, Any]:
-    """Return a pod that holds one slice."""
-    container = {
-        "name": "main",
-        "image": IMAGE,
-        "command": ["sleep", "infinity"],
-        "resources": {"limits": {SLICE: 1}},
+def test_the_site_offers_42_gpus_out_of_18_cards(raised: Lab) -> None:
+    found = offered(raised)
+    assert sum(sum(numbers.values()) for numbers in found.values()) == 42, found
+    said = listed(raised)
+    assert {host: sum(numbers.values()) for host, numbers in found.items()} == {
+        host: len(leaves(text)) for host, text in said.items()
     }
-    spec = {
-        "containers": [container],
-        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
-        "terminationGracePeriodSeconds": 0,
-    }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+    assert sum(text.count("UUID: GPU-") for text in said.values()) == 18
 
 
-def test_the_node_offers_the_declared_slices(raised: Lab, site: Path) -> None:
-    eventually(lambda: allocatable(raised) == {SLICE: 7}, 60, "seven slices are allocatable")
-    listed = raised.ssh(HOST, site).check_output("nvidia-smi -L")
-    assert len(re.findall(r"MIG 1g\.5gb .*\(UUID: MIG-", listed)) == 7, listed
+def test_42_pods_hold_42_gpus_and_each_sees_its_own_alone(raised: Lab, everything: dict[str, str]) -> None:
+    found = {name: leaves(listing) for name, listing in everything.items()}
+    assert {len(uuids) for uuids in found.values()} == {1}, found
+    held = sorted(uuid for uuids in found.values() for uuid in uuids)
+    assert held == sorted(uuid for text in listed(raised).values() for uuid in leaves(text))
+    assert len(set(held)) == 42
 
 
-def test_a_second_run_changes_nothing(raised: Lab, site: Path) -> None:
-    raised.playbook("site", inventory=site).assert_unchanged()
+@pytest.mark.usefixtures("everything")
+def test_the_capabilities_of_other_slices_cannot_be_opened(raised: Lab) -> None:
+    node = json.loads(raised.kubectl("get", "pod", "slice-0", "-o", "json"))["spec"]["nodeName"]
+    own = minors(raised.kubectl("exec", "slice-0", "--", "ls", "/dev/nvidia-caps"))
+    others = minors(raised.ssh(node).check_output("ls /dev/nvidia-caps")) - own
+    major = raised.ssh(node).check_output("awk '/nvidia-caps/ {print $1}' /proc/devices")
+    asked = ",".join(map(str, [*own, *others]))
+    said = raised.kubectl("exec", "slice-0", "--", "python3", "-c", TRY, major, asked)
+    answers = {int(minor): answer for minor, answer in (line.split() for line in said.splitlines())}
+    assert own and {answers[minor] for minor in own} == {"ENXIO"}, answers
+    assert others and {answers[minor] for minor in others} == {"EPERM"}, answers
 
 
-def test_each_pod_sees_its_own_slice_and_no_other(raised: Lab, site: Path) -> None:
-    names = [f"slice-{number}" for number in range(7)]
-    pods = {"apiVersion": "v1", "kind": "List", "items": [pod(name) for name in names]}
-    raised.kubectl("apply", "-f", "-", stdin=json.dumps(pods))
-    try:
-        raised.kubectl("wait", "--for=condition=Ready", "--timeout=60s", *(f"pod/{name}" for name in names))
-        seen = [
-            re.findall(r"MIG-[0-9a-f-]{36}", raised.kubectl("exec", name, "--", "nvidia-smi", "-L")) for name in names
-        ]
-        assert [len(uuids) for uuids in seen] == [1] * 7, seen
-        listed = re.findall(r"MIG-[0-9a-f-]{36}", raised.ssh(HOST, site).check_output("nvidia-smi -L"))
-        assert sorted(uuid for uuids in seen for uuid in uuids) == sorted(listed)
-    finally:
-        raised.kubectl("delete", "pods", "--wait=true", *names)
+def minors(listing: str) -> set[int]:
+    """Return the numbers of capability nodes as ``ls`` lists them."""
+    return {int(name.removeprefix("nvidia-cap")) for name in listing.split()}
