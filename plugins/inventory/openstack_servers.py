@@ -11,6 +11,7 @@ version_added: 0.1.0
 description:
   - Adds C(ansible_host), C(openstack_server_id) and C(openstack_server_address) to hosts that an earlier source of the
     same inventory declares. A folder is read in the order of names, C(hosts.yml) before C(openstack.yml).
+  - C(openstack_server_host_id) is the same for servers on the same hypervisor, whose name a tenant is not told.
   - Looks only at servers that the site made. A server that is not declared, or that another one made, is never a host.
   - A host with a hand-written C(ansible_host) keeps it.
   - A floating IP is preferred to the address in the site's network.

@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from .cloud import Json, is_marked
 
 IDENTITY = re.compile(r"[0-9A-Za-z-]+")
-SERVER_VARIABLES = ("openstack_server_id", "openstack_server_address")
-"""What a server's host has beside ``ansible_host``."""
+SERVER_VARIABLES = ("openstack_server_id", "openstack_server_address", "openstack_server_host_id")
+"""What a server's host has beside ``ansible_host``; the last is one text for all servers on one hypervisor."""
 
 
 def host_variables(servers: Iterable[Json], floating_ips: Iterable[Json], site: str) -> dict[str, dict[str, str]]:
@@ -34,6 +34,8 @@ def host_variables(servers: Iterable[Json], floating_ips: Iterable[Json], site: 
             "openstack_server_id": server["id"],
             "openstack_server_address": str(ip_address(fixed)),
         }
+        if IDENTITY.fullmatch(server.get("hostId") or ""):
+            result[server["name"]]["openstack_server_host_id"] = server["hostId"]
     return result
 
 

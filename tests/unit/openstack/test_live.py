@@ -27,6 +27,12 @@ def test_a_host_is_reached_at_its_fixed_address() -> None:
     }
 
 
+def test_servers_on_one_hypervisor_have_its_id() -> None:
+    assert found(address("10.64.0.5"), hostId="5e6f")["a"]["openstack_server_host_id"] == "5e6f"
+    for unknown in ("", None, "{{ lookup('pipe', 'id') }}"):
+        assert "openstack_server_host_id" not in found(address("10.64.0.5"), hostId=unknown)["a"]
+
+
 def test_a_floating_ip_is_preferred_before_nova_knows_of_it() -> None:
     variables = found(address("10.64.0.5"), floating_ips=[floating(f"{SITE_MARK}: a")])["a"]
     assert (variables["ansible_host"], variables["openstack_server_address"]) == ("203.0.113.100", "10.64.0.5")
