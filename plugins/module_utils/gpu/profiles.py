@@ -55,6 +55,11 @@ class Model:
     profiles: Mapping[str, Profile]
 
 
+def memory_slices(table: Mapping[str, Profile]) -> int:
+    """Return how many memory slices a card with these profiles has; one without MIG counts as one."""
+    return max((start + profile.size for profile in table.values() for start in profile.starts), default=1)
+
+
 def _table(*profiles: Profile) -> dict[str, Profile]:
     return {profile.name: profile for profile in profiles}
 

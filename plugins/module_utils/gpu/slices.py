@@ -16,7 +16,7 @@ from typing import Any, Optional
 
 from .cards import WHOLE, Wanted, counted, largest_first
 from .placement import exceeded, fits
-from .profiles import MODELS, Profile
+from .profiles import MODELS, Profile, memory_slices
 
 OFF = ("off", "all-disabled")
 ALL = "all-"
@@ -80,8 +80,8 @@ def fit_problems(model: str, numbers: Mapping[Profile, int]) -> Iterator[str]:
         why = "media extensions (+me) are there once on a card"
     elif too_many:
         why = ", ".join(f"at most {profile.instances} of {profile.name} fit" for profile in too_many)
-    elif memory > _memory_slices(MODELS[model].profiles):
-        why = f"they take {memory} memory slices, the card has {_memory_slices(MODELS[model].profiles)}"
+    elif memory > memory_slices(MODELS[model].profiles):
+        why = f"they take {memory} memory slices, the card has {memory_slices(MODELS[model].profiles)}"
     else:
         starts = "; ".join(f"{p.name} at {', '.join(map(str, p.starts))}" for p in largest_first(numbers))
         why = f"they overlap wherever they are placed (possible starts: {starts})"
@@ -97,7 +97,7 @@ def _names(table: Mapping[str, Profile], declared: Any) -> tuple[dict[str, int],
     wrong = f" Allowed: {KINDS}. Remedy: correct slices."
     if isinstance(declared, str):
         if declared == f"{ALL}balanced":
-            return dict(Counter(BALANCED[_memory_slices(table)])), []
+            return dict(Counter(BALANCED[memory_slices(table)])), []
         if not declared.startswith(ALL):
             return {}, [f"found slices {declared}.{closest(declared, [ALL + name for name in table])}{wrong}"]
         profile = profile_named(table, declared[len(ALL) :])
@@ -135,10 +135,6 @@ def _unknown(model: str, table: Mapping[str, Profile], name: str) -> str:
         f"found profile {name}, which an {model} has not got.{closest(name, table)} Allowed: {', '.join(table)}."
         " Remedy: correct slices."
     )
-
-
-def _memory_slices(table: Mapping[str, Profile]) -> int:
-    return max(start + profile.size for profile in table.values() for start in profile.starts)
 
 
 def _nearest(numbers: Mapping[Profile, int]) -> tuple[Profile, ...]:

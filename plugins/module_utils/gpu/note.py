@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What gpu.yml made of a host's cards, noted on the host's Node. Pure: no I/O.
+
+An inventory may have been edited since and not been applied; the note says what there was: ``{"model": "A100-40GB",
+"cards": [{"index": 0, "uuid": "GPU-..", "mig": true, "slices": [{"profile": "1g.5gb", "start": 0, "uuid": "MIG-.."},
+...]}, ...]}``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
+
+ANNOTATION = "platform.ai-infn.it/gpus"
+
+
+def note_of(model: str, cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the note of cards as the module nvidia_gpus_info returns them. Only slices that are offered are in it."""
+    noted = [
+        {
+            "index": card["index"],
+            "uuid": card["uuid"],
+            "mig": card["mig"],
+            "slices": [
+                {"profile": one["profile"], "start": one["start"], "uuid": one["uuid"]}
+                for one in card["slices"]
+                if one["intact"]
+            ],
+        }
+        for card in cards
+    ]
+    return {"model": model, "cards": noted}
+
+
+def note_object(node: str, model: str, cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what is applied to the cluster so that a Node has the note, and nothing else of it changes."""
+    text = json.dumps(note_of(model, cards), sort_keys=True, separators=(",", ":"))
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node, "annotations": {ANNOTATION: text}}}
+
+
+def read_note(text: Optional[str]) -> Optional[dict[str, Any]]:
+    """Return the note in an annotation; None where there is none, or one that is not understood."""
+    try:
+        note = json.loads(text or "")
+        cards = [
+            {
+                "index": int(card["index"]),
+                "uuid": str(card["uuid"]),
+                "mig": bool(card["mig"]),
+                "slices": [
+                    {"profile": str(one["profile"]), "start": int(one["start"]), "uuid": str(one["uuid"])}
+                    for one in card["slices"]
+                ],
+            }
+            for card in note["cards"]
+        ]
+        return {"model": str(note["model"]), "cards": cards}
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def lost_slices(noted: Mapping[str, Any], card: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the noted slices of a card that it has no more, by their places: one made anew has another UUID."""
+    there = {(one["profile"], one["start"]) for one in card["slices"] if one["intact"]}
+    return [one for one in noted["slices"] if (one["profile"], one["start"]) not in there]

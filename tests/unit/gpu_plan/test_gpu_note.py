@@ -1,0 +1,57 @@
+"""What was made of a host's cards is noted on its Node, and read back."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.note import (
+    ANNOTATION,
+    lost_slices,
+    note_object,
+    read_note,
+)
+
+from tests.unit.gpu_plan.reported import MIXED, card
+
+
+def noted(*cards: dict[str, object]) -> str:
+    return str(note_object("gpu-1", "A100-40GB", cards)["metadata"]["annotations"][ANNOTATION])
+
+
+def test_a_note_is_read_as_it_was_written() -> None:
+    note = read_note(noted(card("gpu-1", 0, [("1g.5gb", 3)]), card("gpu-1", 1)))
+    assert note == {
+        "model": "A100-40GB",
+        "cards": [
+            {
+                "index": 0,
+                "uuid": "GPU-gpu-1-0",
+                "mig": True,
+                "slices": [{"profile": "1g.5gb", "start": 3, "uuid": "MIG-gpu-1-0-3"}],
+            },
+            {"index": 1, "uuid": "GPU-gpu-1-1", "mig": False, "slices": []},
+        ],
+    }
+
+
+def test_the_same_cards_have_the_same_note_and_nothing_else_of_the_node_is_touched() -> None:
+    cards = [card("gpu-1", 0, MIXED)]
+    applied = note_object("gpu-1", "A100-40GB", cards)
+    assert applied == note_object("gpu-1", "A100-40GB", [dict(reversed(cards[0].items()))])
+    assert set(applied) == {"apiVersion", "kind", "metadata"} and set(applied["metadata"]) == {"name", "annotations"}
+
+
+def test_a_slice_that_no_pod_can_have_is_not_noted() -> None:
+    cut = card("gpu-1", 0, [("1g.5gb", 0), ("1g.5gb", 1)])
+    cut["slices"][1]["intact"] = False
+    note = read_note(noted(cut))
+    assert note and [one["start"] for one in note["cards"][0]["slices"]] == [0]
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "3", '{"model": "A30", "cards": [{"index": "x"}]}'])
+def test_a_note_that_is_not_understood_is_none(text: str | None) -> None:
+    assert read_note(text) is None
+
+
+def test_a_slice_made_anew_at_its_place_is_not_lost() -> None:
+    before, now = card("gpu-1", 0, MIXED), card("other", 0, MIXED[:-1])
+    assert [(one["profile"], one["start"]) for one in lost_slices(before, now)] == [("1g.5gb", 3)]
