@@ -4,7 +4,7 @@ T ?=
 PYTHON := .venv/bin/python
 PLAYBOOK := .venv/bin/ansible-playbook
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap lab site status bench lab-down test test-fast test-all lint docs lock lock-upstream clean
+.PHONY: help bootstrap lab site status capacity bench lab-down test test-fast test-all lint docs lock lock-upstream clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ site: bootstrap ## run site.yml on the lab again
 
 status: bootstrap ## one JSON document about the lab's health on stdout (make -s status)
 	@$(PYTHON) -m lab.site status
+
+capacity: bootstrap ## one JSON document of who holds which GPU of the lab on stdout (make -s capacity)
+	@$(PYTHON) -m lab.site capacity
 
 bench: bootstrap ## one JSON document of measured figures on stdout (make -s bench)
 	@$(PYTHON) -m lab.bench

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
 from lab import timings
@@ -14,6 +15,7 @@ from lab.settings import REPOSITORY, SITE_STATE
 
 INVENTORY = REPOSITORY / "inventories" / "lab"
 STATUS = SITE_STATE / "status.json"
+CAPACITY = SITE_STATE / "capacity.json"
 
 
 def run_playbooks(*names: str, stdout: TextIO | None = None) -> int:
@@ -31,15 +33,24 @@ def site(layers: str | None) -> int:
     return run_playbooks("preflight", "cloud", "preflight_hosts", *layers.split(","))
 
 
-def status_document() -> tuple[int, dict[str, Any]]:
-    """Run status.yml, its log on standard error, and return its exit status and document (empty when it wrote none)."""
-    STATUS.unlink(missing_ok=True)
-    code = run_playbooks("status", stdout=sys.stderr)
-    return code, json.loads(STATUS.read_text(encoding="utf-8")) if STATUS.is_file() else {}
+def document_of(name: str, path: Path) -> tuple[int, dict[str, Any]]:
+    """Run a playbook, its log on standard error, and return its exit status and document (empty when it wrote none)."""
+    path.unlink(missing_ok=True)
+    code = run_playbooks(name, stdout=sys.stderr)
+    return code, json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def capacity() -> int:
+    code, document = document_of("capacity", CAPACITY)
+    if not document:
+        problems = ["capacity.yml ended without a report; is the lab up? (make lab)"]
+        document = {"cards": 0, "gpus": 0, "allocated": 0, "problems": problems}
+    print(json.dumps(document, indent=2))
+    return code
 
 
 def status() -> int:
-    code, document = status_document()
+    code, document = document_of("status", STATUS)
     if not document:
         document = {
             "ok": False,
@@ -77,7 +88,7 @@ def raise_lab(layers: str | None) -> int:
     if up:
         return up
     converged = site(layers)
-    code, document = status_document()
+    code, document = document_of("status", STATUS)
     print(summary(document, timings.recorded()))
     return converged or code
 
@@ -89,14 +100,17 @@ def main() -> int:
         ("raise", "raise the cloud, run site.yml, show the summary"),
         ("site", "run site.yml again"),
         ("status", "print the status document"),
+        ("capacity", "print who holds which GPU"),
     ):
         command = commands.add_parser(name, help=explanation)
-        if name != "status":
+        if name in ("raise", "site"):
             command.add_argument("--layers", help="run only these layers, separated by commas")
     arguments = parser.parse_args()
     os.environ.setdefault("ANSIBLE_CONFIG", str(REPOSITORY / "ansible.cfg"))
     if arguments.command == "status":
         return status()
+    if arguments.command == "capacity":
+        return capacity()
     return raise_lab(arguments.layers) if arguments.command == "raise" else site(arguments.layers)
 
 
