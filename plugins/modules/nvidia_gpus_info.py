@@ -17,6 +17,7 @@ options:
   model:
     description: Model of the host's cards, a name of the collection's table of profiles.
     type: str
+    choices: [T4, RTX5000, A30, A100-40GB, A100-80GB, H100-80GB]
     required: true
   checkpoint:
     description: The kubelet's file of device assignments.
