@@ -50,6 +50,16 @@ class GoModule:
 
 
 @dataclass(frozen=True)
+class GoModuleInstead(GoModule):
+    """A released module of whose requirements the proxy refuses some.
+
+    ``instead`` are those of their releases (``path@version``) that the build takes in their place.
+    """
+
+    instead: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class GoProgram:
     """One static binary: ``package`` of ``module``; ``variables`` are set by the linker (``-X``)."""
 
@@ -117,8 +127,13 @@ def wrapper_go_mod(upstream: str, module: GoModule) -> tuple[str, list[str]]:
     text = re.sub(r"^replace \(\s*\)\n", "", relative.sub("", text), flags=re.MULTILINE)
     extra = [f"module {WRAPPER}", "", text, f"require {module.path} {module.version}", ""]
     version = module.siblings or module.version
-    extra += [f"replace {sibling} => {sibling} {version}" for sibling in siblings]
-    queries = [f"{module.path}@{module.version}", *(f"{sibling}@{version}" for sibling in siblings)]
+    chosen = [f"{sibling}@{version}" for sibling in siblings]
+    if isinstance(module, GoModuleInstead):
+        chosen += module.instead
+    for query in chosen:
+        path, _, release = query.partition("@")
+        extra.append(f"replace {path} => {path} {release}")
+    queries = [f"{module.path}@{module.version}", *chosen]
     return "\n".join(extra) + "\n", queries
 
 

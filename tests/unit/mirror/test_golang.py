@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.mirror import golang
-from lab.mirror.golang import BuildError, GoModule, GoProgram, go_version, wrapper_go_mod
+from lab.mirror.golang import BuildError, GoModule, GoModuleInstead, GoProgram, go_version, wrapper_go_mod
 from lab.mirror.programs_of_go import coredns_main, kubernetes
 
 KUBERNETES = """\
@@ -75,6 +75,16 @@ def test_a_replacement_by_another_module_stays() -> None:
     assert "replace example.org/fork => example.org/other v1.2.3" in text
 
 
+def test_a_release_that_the_proxy_refuses_is_replaced_by_one_that_it_has() -> None:
+    module = GoModuleInstead(
+        "k8s.io/kubernetes", "v1.37.2", siblings="v0.37.2", instead=("github.com/spf13/cobra@v1.10.1",)
+    )
+    text, queries = wrapper_go_mod(KUBERNETES, module)
+    assert "\tgithub.com/spf13/cobra v1.10.2\n" in text
+    assert "replace github.com/spf13/cobra => github.com/spf13/cobra v1.10.1\n" in text
+    assert queries[-1] == "github.com/spf13/cobra@v1.10.1"
+
+
 def test_the_wrapper_has_its_own_name_and_neither_tools_nor_toolchain() -> None:
     text, _ = wrapper_go_mod(ETCD, GoModule("go.etcd.io/etcd/server/v3", "v3.7.0"))
     assert text.startswith(f"module {golang.WRAPPER}\n")
@@ -116,14 +126,15 @@ def test_kubernetes_says_its_true_version() -> None:
     assert "-X k8s.io/client-go/pkg/version.gitVersion=v1.37.2" in program.flags()[-1]
 
 
-def test_the_key_of_a_program_depends_on_its_version_and_on_what_is_left_out() -> None:
+def test_the_key_of_a_program_depends_on_its_version_and_on_what_is_left_out_or_replaced() -> None:
     module = GoModule("example.org/a", "v1.0.0")
     keys = {
         GoProgram("a", module, "example.org/a").key,
         GoProgram("a", GoModule("example.org/a", "v1.0.1"), "example.org/a").key,
         GoProgram("a", GoModule("example.org/a", "v1.0.0", drop_imports=("x",)), "example.org/a").key,
+        GoProgram("a", GoModuleInstead("example.org/a", "v1.0.0", instead=("example.org/b@v1",)), "example.org/a").key,
     }
-    assert len(keys) == 3
+    assert len(keys) == 4
     assert GoProgram("a", module, "example.org/a").key in keys
 
 
