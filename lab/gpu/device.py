@@ -153,32 +153,44 @@ def devices(present: str, capability_major: int, memory_major: int) -> str:
     return f"{characters}{lines}{mark}{blocks}"
 
 
-def pci_files(cards: Sequence[Card]) -> dict[str, str]:
+def _pci_class(card: Card) -> int:
+    """A card with display outputs is a VGA controller, one without a 3D controller."""
+    return 0x030000 if card.model.product.startswith("Quadro") else 0x030200
+
+
+def _configuration(card: Card) -> bytes:
+    """The PCI configuration space (PCI Local Bus Specification, 6.1), without capabilities: so the card is no vGPU."""
+    space = bytearray(256)
+    space[0x00:0x04] = space[0x2C:0x30] = card.model.pci.to_bytes(4, "little")
+    space[0x09:0x0C] = _pci_class(card).to_bytes(3, "little")
+    return bytes(space)
+
+
+def pci_files(cards: Sequence[Card]) -> dict[str, str | bytes]:
     """Files below /sys/bus/pci/devices, by path: those by which tools find NVIDIA's cards."""
-    files = {}
+    files: dict[str, str | bytes] = {}
     for card in cards:
-        # A card with display outputs is a VGA controller, one without a 3D controller.
-        display = card.model.product.startswith("Quadro")
         values = {
             "vendor": f"0x{card.model.pci & 0xFFFF:04x}",
             "device": f"0x{card.model.pci >> 16:04x}",
             "subsystem_vendor": f"0x{card.model.pci & 0xFFFF:04x}",
             "subsystem_device": f"0x{card.model.pci >> 16:04x}",
-            "class": "0x030000" if display else "0x030200",
+            "class": f"0x{_pci_class(card):06x}",
             "numa_node": "-1",
             "resource": "0x0000000000000000 0x0000000000000000 0x0000000000000000",
         }
-        for name, value in values.items():
-            files[f"/sys/bus/pci/devices/{card.address}/{name}"] = f"{value}\n"
+        folder = f"/sys/bus/pci/devices/{card.address}"
+        files |= {f"{folder}/{name}": f"{value}\n" for name, value in values.items()}
+        files[f"{folder}/config"] = _configuration(card)
     return files
 
 
-def write_files(folder: Path, files: Mapping[str, str]) -> None:
+def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Lay files out below ``folder`` at their paths."""
-    for path, text in files.items():
+    for path, content in files.items():
         target = folder / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        target.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 def make_nodes(folder: Path, wanted: Iterable[Node]) -> None:

@@ -13,6 +13,7 @@ from lab.gpu.cards import Card, cards, description
 MOUNTS = """
 mount -t tmpfs -o mode=755 tmpfs /dev && cp -a "$1/dev/." /dev/
 mount -t tmpfs -o mode=755 tmpfs /proc/driver && cp -a "$1/proc/driver/." /proc/driver/
+mount -t tmpfs -o mode=755 tmpfs /sys/bus/pci/devices && cp -a "$1/sys/bus/pci/devices/." /sys/bus/pci/devices/
 """
 """Of a guest and of a pod in it."""
 WAIT = "echo ready; read -r _\n"
@@ -31,7 +32,7 @@ class View:
     def __init__(self, guest: Guest, folder: Path, nodes: Iterable[device.Node], script: str) -> None:
         self.guest = guest
         device.make_nodes(folder, [*COMMON, *nodes])
-        device.write_files(folder, device.proc_files(guest.cards))
+        device.write_files(folder, device.proc_files(guest.cards) | device.pci_files(guest.cards))
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-euc", script + WAIT, "sh", str(folder)]
         self.holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.holder.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ def test_a_card_is_found_on_the_bus_by_vendor_device_and_class(found: list[Card]
     assert [files[f"{folder}/{name}"] for name in ("vendor", "device", "class")] == [
         "0x10de\n", "0x20f1\n", "0x030200\n",
     ]  # fmt: skip
+
+
+def test_the_configuration_space_of_a_card_is_that_of_no_virtual_gpu(found: list[Card]) -> None:
+    space = device.pci_files(found)["/sys/bus/pci/devices/0000:07:00.0/config"]
+    assert isinstance(space, bytes)
+    assert len(space) == 256
+    vendor, model, _, status = struct.unpack("<4H", space[:8])
+    assert (vendor, model, space[0x0B], space[0x0A]) == (0x10DE, 0x20F1, 0x03, 0x02)
+    assert not status & 0x10, "a list of capabilities"
 
 
 def test_everything_says_that_it_is_a_simulation(found: list[Card], tmp_path: Path) -> None:
