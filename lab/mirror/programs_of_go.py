@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.mirror.golang import CgoProgram, GoModule, GoProgram
+from lab.mirror.golang import CgoProgram, GoModule, GoModuleInstead, GoProgram
 
 KUBERNETES_TAGS = ("selinux", "notest", "grpcnotrace")
 """Build tags of the Kubernetes releases."""
@@ -92,11 +92,12 @@ def containernetworking_plugins(version: str) -> tuple[GoProgram, ...]:
     )
 
 
-def _nvidia(repository: str, command: str, version: str) -> CgoProgram:
+def _nvidia(repository: str, command: str, version: str, instead: tuple[str, ...] = ()) -> CgoProgram:
     """A command of one of NVIDIA's repositories; it finds the driver's library on the host that it runs on."""
     path = f"github.com/NVIDIA/{repository}"
     variables = {f"{path}/internal/info.version": f"v{version}"}
-    return CgoProgram(command, GoModule(path, f"v{version}"), f"{path}/cmd/{command}", variables)
+    module = GoModuleInstead(path, f"v{version}", instead=instead) if instead else GoModule(path, f"v{version}")
+    return CgoProgram(command, module, f"{path}/cmd/{command}", variables)
 
 
 def nvidia_mig_parted(version: str) -> CgoProgram:
@@ -109,7 +110,20 @@ def nvidia_container_toolkit(version: str) -> tuple[CgoProgram, ...]:
     return tuple(_nvidia("nvidia-container-toolkit", name, version) for name in ("nvidia-ctk", "nvidia-cdi-hook"))
 
 
+NODE_FEATURE_DISCOVERY = "sigs.k8s.io/node-feature-discovery"
+NODE_FEATURES = f"{NODE_FEATURE_DISCOVERY}@v0.15.4"
+"""The client of the NodeFeature API that the device plugin's release is built with; it names 0.15.7."""
+
+
 def nvidia_device_plugin(version: str) -> tuple[CgoProgram, ...]:
-    """What the image of the device plugin holds, less GPU feature discovery and MPS."""
-    names = ("nvidia-device-plugin", "config-manager")
-    return tuple(_nvidia("k8s-device-plugin", name, version) for name in names)
+    """What the image of the device plugin holds, less MPS."""
+    names = ("nvidia-device-plugin", "config-manager", "gpu-feature-discovery")
+    return tuple(_nvidia("k8s-device-plugin", name, version, (NODE_FEATURES,)) for name in names)
+
+
+def node_feature_discovery(version: str) -> tuple[GoProgram, ...]:
+    """What turns NodeFeature objects into labels of nodes, and removes those of nodes that went."""
+    module = GoModule(NODE_FEATURE_DISCOVERY, f"v{version}")
+    variables = {f"{NODE_FEATURE_DISCOVERY}/pkg/version.version": f"v{version}"}
+    names = ("nfd-master", "nfd-gc")
+    return tuple(GoProgram(name, module, f"{NODE_FEATURE_DISCOVERY}/cmd/{name}", variables) for name in names)

@@ -190,10 +190,15 @@ def _container_toolkit(item: Artifact) -> PackageRecipe:
 
 
 def _device_plugin(item: Artifact) -> ImageRecipe:
-    """Behind a script by which it finds what the simulated driver has no kernel to show."""
+    """Its programs are behind scripts by which they find what the simulated driver has no kernel to show."""
     programs = {f"/usr/libexec/nvidia/{program.name}": program for program in go.nvidia_device_plugin(item.version)}
-    script = {"/usr/bin": REPOSITORY / "lab" / "gpu" / "image"}
-    return ImageRecipe(item, Settings(entrypoint=("nvidia-device-plugin",)), programs, script, base=C_LIBRARY)
+    scripts = {"/usr/bin": REPOSITORY / "lab" / "gpu" / "image"}
+    return ImageRecipe(item, Settings(entrypoint=("nvidia-device-plugin",)), programs, scripts, base=C_LIBRARY)
+
+
+def _node_feature_discovery(item: Artifact) -> ImageRecipe:
+    programs = {f"/usr/bin/{program.name}": program for program in go.node_feature_discovery(item.version)}
+    return ImageRecipe(item, Settings(user=NOBODY), programs)
 
 
 RECIPES: dict[str, Callable[[Artifact], Recipe]] = {
@@ -217,6 +222,7 @@ RECIPES: dict[str, Callable[[Artifact], Recipe]] = {
     "nvidia-mig-parted": _mig_parted,
     "nvidia-container-toolkit-base": _container_toolkit,
     "nvidia-device-plugin": _device_plugin,
+    "node-feature-discovery": _node_feature_discovery,
 }
 """Name in the lock -> how it is made. A test holds this against the lock."""
 
