@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import mirror
+from lab import mirror, settings
 from lab.mirror import serve
 from lab.mirror.build import Builder, prune, remove
 from lab.mirror.debian import make_package
 from lab.mirror.golang import BuildError, CgoProgram, Go
 from lab.mirror.recipes import RECIPES, ImageRecipe, programs_of, recipe
-from lab.mirror.store import Store, folder_digest
+from lab.mirror.store import Store, folder_digest, source_files
 from plugins.module_utils.artifacts import Artifact, find, names
 
 LOCK: dict[str, Any] = yaml.safe_load(mirror.LOCK.read_text())
@@ -44,6 +45,16 @@ def test_the_services_run_unprivileged_where_they_can() -> None:
     assert isinstance(agent, ImageRecipe)
     assert approver.settings.user == "65532:65532"
     assert agent.settings.user == ""
+
+
+def test_what_runs_of_the_device_plugins_image_finds_the_simulated_driver() -> None:
+    image = recipe(find(LOCK, "nvidia-device-plugin"))
+    assert isinstance(image, ImageRecipe)
+    scripts = {path.name for path in source_files(image.folders["/usr/bin"])}
+    templates = (settings.REPOSITORY / "roles/kubernetes_gpu/templates").glob("*.j2")
+    run = re.findall(r"command: \[([\w-]+)\]", "".join(path.read_text() for path in templates))
+    assert sorted(run) == ["gpu-feature-discovery", "nvidia-device-plugin"]
+    assert set(run) <= scripts & {program.name for program in programs_of(image)}
 
 
 def test_an_entry_is_whole_or_absent(tmp_path: Path) -> None:
