@@ -18,6 +18,9 @@ DRIVER = "/usr/lib/x86_64-linux-gnu/gpu-simulation"
 """In the guest. Where a real driver keeps its libraries is up to the packages of the distribution."""
 KERNEL = "kernel"
 PROC_DEVICES = "/proc/devices"
+PROC_MODULES = "/proc/modules"
+PROGRAMS = "programs"
+"""Folder of programs that come before the real ones of the same name, which roles have in /usr/local/bin."""
 INSERT = f"""
 kernel={DRIVER}/{KERNEL}
 # What nova's compute service makes is for root alone.
@@ -31,6 +34,7 @@ echo {DRIVER} >/etc/ld.so.conf.d/000-gpu-simulation.conf
 ldconfig
 {DRIVER}/{build.BOOT}
 ln -sf {DRIVER}/{build.HOLD} /usr/local/bin/{build.HOLD}
+ln -sf {DRIVER}/{PROGRAMS}/nvidia-mig-parted /usr/local/sbin/nvidia-mig-parted
 """
 
 
@@ -45,12 +49,14 @@ def prepare(folder: Path, cards: Sequence[Card]) -> None:
     built = build.ensure()
     for name in (build.LIBRARY, build.CUDA, build.HOLD, build.BOOT):
         shutil.copy2(built / name, folder / name)
+    shutil.copytree(Path(__file__).parent / PROGRAMS, folder / PROGRAMS, dirs_exist_ok=True)
     (folder / build.state_file("cards")).write_text(description(cards), encoding="utf-8")
     present = Path(PROC_DEVICES).read_text(encoding="utf-8")
     files = {
         **device.proc_files(cards),
         **device.pci_files(cards),
         PROC_DEVICES: device.devices(present, *device.free_majors(present)),
+        PROC_MODULES: device.modules(""),
     }
     shutil.rmtree(folder / KERNEL, ignore_errors=True)
     device.write_files(folder / KERNEL, files)

@@ -22,7 +22,7 @@ from lab.mirror import serve
 from lab.mirror.build import Builder, prune, run_ahead
 from lab.mirror.debian import need_commands
 from lab.mirror.golang import Go
-from lab.mirror.recipes import Recipe, missing_folders, recipe
+from lab.mirror.recipes import Recipe, missing_folders, programs_of, recipe
 from lab.mirror.store import Store
 from lab.programs import Program
 from plugins.module_utils.artifacts import Artifact, artifacts
@@ -71,6 +71,17 @@ def ensure(progress: Say = print, after_each: Callable[[], object] | None = None
         if present == recipes and not os.environ.get(KEEP_CACHES):
             prune(makes, present)
     progress(f"mirror: {len(present)}/{len(recipes)} artifacts ready")
+
+
+def built_program(name: str, progress: Say = print) -> Path:
+    """Path of the one program of an artifact of the lock in its default version, built alone unless it is cached."""
+    makes = builder()
+    (item,) = programs_of(recipe(next(artifact for artifact in locked() if artifact.name == name)))
+    if makes.store.made(makes.program_entry(item)) is None:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with _one_at_a_time(progress):
+            makes.program(item)
+    return makes.program(item)
 
 
 def _make(
