@@ -86,6 +86,12 @@ MEASURES = (
         "overlay.yml again on 4 hosts with nothing to change / `ansible all -m ping`, the least that any run costs",
         unit="s per host",
     ),
+    versus(
+        "plan_1000_cards",
+        None,
+        "planning new layouts for 1,000 cards in hundreds of states: at once / 100 at a time",
+        unit="s of processors",
+    ),
 )
 
 Rounds = Sequence[Mapping[str, Mapping[str, float]]]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.bench import guests, state
+from lab.bench import guests, planning, state
 from lab.bench.bare import Bare
 from lab.bench.figures import OURS, SIDES
 from lab.bench.guests import CONTROL, BenchError, Host
@@ -52,6 +52,8 @@ def one_round(plan: Plan, number: int) -> dict[str, Values]:
             raise BenchError(f"the sides end differently in {', '.join(different)}: {ours} and {reference}")
     # The least run of ansible is measured on our side's guests, and is the reference of the run that changes nothing.
     found["reference"]["no_change_run"] = found[OURS].pop("ping")
+    for side, values in planning.values().items():
+        found[side] |= values
     return found
 
 

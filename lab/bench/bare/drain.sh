@@ -1,0 +1,2 @@
+kubectl --kubeconfig /etc/kubernetes/admin.conf drain @NAME@ --ignore-daemonsets --delete-emptydir-data --force \
+    --timeout=300s
