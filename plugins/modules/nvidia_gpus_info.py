@@ -46,36 +46,11 @@ holders:
   sample: {"MIG-4f0e2f60-9f4b-5e0c-9d0b-8f4f6f1e7d11": "0d3c2d7e-1f8e-4b58-9a5f-0c6f3f9b7c55"}
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.driver import Driver
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.holders import CHECKPOINT, read_holders
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.nvml import Nvml, NvmlError
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.profiles import MODELS
-
-
-def look(nvml: Nvml, model: str) -> list[dict[str, Any]]:
-    """Return the cards as the driver has them."""
-    driver = Driver(nvml, MODELS[model].profiles)
-    return [
-        {
-            "index": card.index,
-            "uuid": card.uuid,
-            "product": product,
-            "mig": card.mig,
-            "slices": [
-                {
-                    "profile": instance.profile.name,
-                    "start": instance.start,
-                    "uuid": next(iter(instance.uuids), ""),
-                    "intact": instance.is_intact,
-                }
-                for instance in sorted(card.instances, key=lambda instance: instance.start)
-            ],
-        }
-        for card, product in zip(driver.cards(), driver.products(), strict=True)
-    ]
 
 
 def main() -> None:
@@ -89,7 +64,7 @@ def main() -> None:
     )
     try:
         with Nvml() as nvml:
-            cards = look(nvml, module.params["model"])
+            cards = Driver(nvml, MODELS[module.params["model"]].profiles).listing()
         holders = read_holders(module.params["checkpoint"])
     except (NvmlError, ValueError, OSError) as error:
         module.fail_json(msg=str(error))

@@ -52,10 +52,8 @@ options:
     type: path
     default: /var/lib/kubelet/device-plugins/kubelet_internal_checkpoint
   planned_from:
-    description: What RV(before) was when the change was planned. If the cards are otherwise now, as after a reboot,
-      nothing is changed.
-    type: list
-    elements: dict
+    description: What RV(state) was when the change was planned. If it is another one now nothing is changed.
+    type: str
 attributes:
   diff_mode:
     support: full
@@ -109,6 +107,15 @@ before:
   returned: success
   type: list
   elements: dict
+state:
+  description: Another one whenever the cards have changed or the host has booted.
+  returned: success
+  type: str
+cards:
+  description: The cards as they are at the end, as M(ai_infn.platform.nvidia_gpus_info) returns them.
+  returned: success
+  type: list
+  elements: dict
 restorable:
   description: Whether RV(before) is all of it. A card whose mode is on and that has no slices, as a reboot leaves it,
     is in no layout.
@@ -120,6 +127,8 @@ reboot_required:
   type: bool
 """
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -169,11 +178,20 @@ def holders(plan: Plan, held: dict[str, dict[str, str]]) -> list[dict[str, str]]
     return sorted(found.values(), key=lambda pod: pod["name"])
 
 
+def state_of(cards: list[Card]) -> str:
+    """Return what tells whether the cards have changed or the host has booted."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")
+    # In a container the kernel's boot is another one's; the 22nd field is when the first process started.
+    started = Path("/proc/1/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    return hashlib.sha256("\n".join([boot, started, *map(str, cards)]).encode()).hexdigest()
+
+
 def carry_out(driver: Driver, plan: Plan, params: dict[str, Any], held: dict[str, dict[str, str]]) -> bool:
     """Change the cards; return whether they are as wanted only after a reboot. Raises NotNow and StepError."""
-    before = as_layout(driver.cards())
-    if params["planned_from"] not in (None, before):
-        raise NotNow(f"found the cards cut as {before}. Planned from: {params['planned_from']}. Was the host rebooted?")
+    cards = driver.cards()
+    if params["planned_from"] not in (None, state_of(cards)):
+        found = "; ".join(map(str, cards))
+        raise NotNow(f"the cards are not as they were when this was planned, or the host was rebooted: found {found}.")
     staying = holders(plan, held)
     if staying:
         raise NotNow(f"pods hold what has to change: {', '.join(pod['name'] for pod in staying)}.")
@@ -211,6 +229,8 @@ def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
         "holders": [pod["uid"] for pod in holders(plan, held)],
         "resources": resources(wanted.values()),
         "before": as_layout(before),
+        "state": state_of(before),
+        "cards": driver.listing(),
         "restorable": all(card.instances or not card.mig for card in before),
         "reboot_required": reboot_required,
         "diff": as_diff(plan),
@@ -227,7 +247,7 @@ def main() -> None:
             "layout": {"type": "raw"},
             "pods": {"type": "list", "elements": "dict", "options": pod, "default": []},
             "checkpoint": {"type": "path", "default": CHECKPOINT},
-            "planned_from": {"type": "list", "elements": "dict"},
+            "planned_from": {"type": "str"},
         },
         supports_check_mode=True,
     )

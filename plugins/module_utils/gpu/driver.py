@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from .cards import Card, ComputeInstance, GpuInstance
 from .nvml import COMPUTE_KINDS, IN_USE, Handle, Nvml, NvmlError
@@ -77,6 +78,27 @@ class Driver:
     def cards(self) -> list[Card]:
         """Return the cards as they are."""
         return [self._card(index, device) for index, device in enumerate(self._devices)]
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Return the cards with their slices, as the module nvidia_gpus_info returns them."""
+        return [
+            {
+                "index": card.index,
+                "uuid": card.uuid,
+                "product": product,
+                "mig": card.mig,
+                "slices": [
+                    {
+                        "profile": instance.profile.name,
+                        "start": instance.start,
+                        "uuid": next(iter(instance.uuids), ""),
+                        "intact": instance.is_intact,
+                    }
+                    for instance in sorted(card.instances, key=lambda instance: instance.start)
+                ],
+            }
+            for card, product in zip(self.cards(), self.products(), strict=True)
+        ]
 
     def carry_out(self, steps: Iterable[Step]) -> Outcome:
         """Do the steps in order. Raises StepError after those that were done have been taken back."""

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 ANNOTATION = "platform.ai-infn.it/gpus"
+CUT = {"nvidia.com/gpu.deploy.device-plugin": "true", "nvidia.com/gpu.deploy.gpu-feature-discovery": "true"}
+"""Labels of a Node whose cards are driven and cut, by the names of NVIDIA's operator: only there they are looked at."""
 
 
 def note_of(model: str, cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -34,9 +36,10 @@ def note_of(model: str, cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def note_object(node: str, model: str, cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what is applied to the cluster so that a Node has the note, and nothing else of it changes."""
+    """Return what is applied to the cluster so that a Node has note and labels, and nothing else of it changes."""
     text = json.dumps(note_of(model, cards), sort_keys=True, separators=(",", ":"))
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node, "annotations": {ANNOTATION: text}}}
+    metadata = {"name": node, "labels": CUT, "annotations": {ANNOTATION: text}}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": metadata}
 
 
 def read_note(text: Optional[str]) -> Optional[dict[str, Any]]:

@@ -34,15 +34,15 @@ def report(
 ) -> dict[str, Any]:
     """Return the document.
 
-    ``cards`` counts those that answer, ``gpus`` what ready Nodes offer, ``allocated`` what pods have asked for, and
-    ``idle`` what is left of the GPUs of each ready Node.
+    ``cards`` counts those that answer, ``gpus`` what ready Nodes offer of what their hosts have, ``allocated`` what
+    pods have asked for, and ``idle`` what is left of the GPUs of each ready Node.
     """
     found = {node["name"]: node for node in nodes}
     living = {pod["uid"]: pod for pod in pods}
     asked = {answer["name"]: answer for answer in answers}
     others = [{"name": name, "error": NOT_ASKED} for name in found if name not in asked]
     hosts = [_host(answer, found.get(answer["name"]), living) for answer in [*asked.values(), *others]]
-    offered = _sum(node["allocatable"] for node in found.values() if node["ready"])
+    offered = _sum(host["resources"] for host in hosts)
     allocated = _sum(pod["requests"] for pod in living.values())
     problems = [text for answer in [*asked.values(), *others] for text in _problems(answer, found.get(answer["name"]))]
     return {
@@ -105,7 +105,7 @@ def _host(answer: Json, node: Optional[Json], living: Mapping[str, Json]) -> dic
     name, cards = answer["name"], answer.get("cards") or []
     noted = (node["noted"] if node else None) or {"model": "", "cards": []}
     ready = bool(node and node["ready"])
-    offered: Mapping[str, int] = node["allocatable"] if node and ready else {}
+    offered = _offered(answer, node) if node and ready else Counter()
     asked = _sum(pod["requests"] for pod in living.values() if pod["node"] == name)
     model = answer.get("model") or noted["model"]
     view = View(model, answer.get("holders") or {}, living, offered)
@@ -119,10 +119,17 @@ def _host(answer: Json, node: Optional[Json], living: Mapping[str, Json]) -> dic
         "schedulable": bool(node and node["schedulable"]),
         "answering": len(cards),
         "gpus": sum(offered.values()),
+        "resources": dict(sorted(offered.items())),
         "allocated": sum(asked.values()),
-        "idle": sum((Counter(offered) - asked).values()),
+        "idle": sum((offered - asked).values()),
         "cards": shown_cards(cards, noted["cards"], view),
     }
+
+
+def _offered(answer: Json, node: Json) -> Counter[str]:
+    """Return what a Node offers of what its host has: the device plugin does not notice that a slice is gone."""
+    offered = Counter(node["allocatable"])
+    return offered & has(answer["cards"]) if "cards" in answer else offered
 
 
 def _problems(answer: Json, node: Optional[Json]) -> Iterator[str]:

@@ -37,7 +37,11 @@ def test_the_same_cards_have_the_same_note_and_nothing_else_of_the_node_is_touch
     cards = [card("gpu-1", 0, MIXED)]
     applied = note_object("gpu-1", "A100-40GB", cards)
     assert applied == note_object("gpu-1", "A100-40GB", [dict(reversed(cards[0].items()))])
-    assert set(applied) == {"apiVersion", "kind", "metadata"} and set(applied["metadata"]) == {"name", "annotations"}
+    assert set(applied) == {"apiVersion", "kind", "metadata"} and set(applied["metadata"]) == {
+        "name",
+        "labels",
+        "annotations",
+    }
 
 
 def test_a_slice_that_no_pod_can_have_is_not_noted() -> None:
