@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.platform.gpus import WHOLE, leaves, listed, listings, offered, pod, running
+from tests.platform.gpus import SLICE, WHOLE, leaves, listed, listings, offered, pod, running
 from tests.platform.site import Lab
+from tests.support import eventually
+
+HOST = "gpu-a100-1"
 
 TRY = """
 import errno, os, sys
@@ -50,12 +55,34 @@ def test_the_site_offers_42_gpus_out_of_18_cards(raised: Lab) -> None:
     assert sum(text.count("UUID: GPU-") for text in said.values()) == 18
 
 
+def test_nodes_are_labelled_with_what_their_cards_are(raised: Lab) -> None:
+    def labelled(node: str, labels: dict[str, str]) -> bool:
+        found = json.loads(raised.kubectl("get", "node", node, "-o", "json"))["metadata"]["labels"]
+        return labels.items() <= {name.removeprefix("nvidia.com/"): value for name, value in found.items()}.items()
+
+    cut = {"gpu.product": "NVIDIA-A100-PCIE-40GB", "gpu.count": "3", "mig.strategy": "mixed", "mig-1g.5gb.count": "21"}
+    eventually(lambda: labelled("gpu-a100-2", cut), 90, "what the slices are is in labels")
+    whole = {"gpu.product": "Tesla-T4", "gpu.count": "8", "gpu.memory": "15360", "mig.capable": "false"}
+    eventually(lambda: labelled("gpu-t4-1", whole), 90, "what the cards are is in labels")
+
+
 def test_42_pods_hold_42_gpus_and_each_sees_its_own_alone(raised: Lab, everything: dict[str, str]) -> None:
     found = {name: leaves(listing) for name, listing in everything.items()}
     assert {len(uuids) for uuids in found.values()} == {1}, found
     held = sorted(uuid for uuids in found.values() for uuid in uuids)
     assert held == sorted(uuid for text in listed(raised).values() for uuid in leaves(text))
     assert len(set(held)) == 42
+
+
+def test_the_report_says_who_holds_what(raised: Lab, everything: dict[str, str], tmp_path: Path) -> None:
+    document, picture = capacity(raised, tmp_path)
+    assert [document[key] for key in ("cards", "gpus", "allocated", "idle")] == [18, 42, 42, 0], document["problems"]
+    assert document["missing"] == document["problems"] == document["unplaced"] == []
+    devices = [one for host in document["hosts"] for card in host["cards"] for one in card["devices"]]
+    assert {one["pod"]["name"]: [one["uuid"]] for one in devices} == {
+        name: leaves(listing) for name, listing in everything.items()
+    }
+    assert all(f"default/{name}" in picture for name in everything)
 
 
 @pytest.mark.usefixtures("everything")
@@ -69,6 +96,45 @@ def test_the_capabilities_of_other_slices_cannot_be_opened(raised: Lab) -> None:
     answers = {int(minor): answer for minor, answer in (line.split() for line in said.splitlines())}
     assert own and {answers[minor] for minor in own} == {"ENXIO"}, answers
     assert others and {answers[minor] for minor in others} == {"EPERM"}, answers
+
+
+def test_a_slice_deleted_by_hand_is_named_and_made_again(raised: Lab, tmp_path: Path) -> None:
+    host = raised.ssh(HOST)
+    instance = host.check_output("nvidia-smi mig -lgi | awk '/MIG 1g.5gb/ {print $6; exit}'")
+    host.check_output(f"nvidia-smi mig -i 0 -gi {instance} -dci && nvidia-smi mig -i 0 -gi {instance} -dgi")
+    document, picture = capacity(raised, tmp_path)
+    assert (document["cards"], document["gpus"]) == (18, 41)
+    (missing,) = document["missing"]
+    assert missing.startswith(f"{HOST} card 0 1g.5gb@") and missing in "".join(document["problems"])
+    assert "missing" in picture
+    assert any(missing in failure for failure in raised.status()["failures"])
+    raised.site()
+    document, picture = capacity(raised, tmp_path)
+    assert (document["gpus"], document["missing"], document["problems"]) == (42, [], [])
+
+
+def test_a_host_that_reboots_has_its_slices_again_before_its_pods(raised: Lab) -> None:
+    host = raised.ssh(HOST)
+    booted = host.check_output("stat --format=%Y /proc/1")
+    host.run("systemctl reboot")
+    eventually(lambda: host.run("stat --format=%Y /proc/1").stdout.strip() not in ("", booted), 60, "the host boots")
+    eventually(lambda: host.run("systemctl is-active nvidia-mig-restore kubelet").rc == 0, 60, "slices and kubelet")
+    assert len(leaves(host.check_output("nvidia-smi -L"))) == 7
+    restored, started = (
+        int(host.check_output(f"systemctl show --property={time}TimestampMonotonic --value {unit}"))
+        for time, unit in (("ActiveEnter", "nvidia-mig-restore"), ("ExecMainStart", "kubelet"))
+    )
+    assert restored <= started
+    eventually(lambda: offered(raised).get(HOST) == {SLICE: 7}, 120, "the slices are offered")
+    raised.playbook("mig").assert_unchanged()
+
+
+def capacity(lab: Lab, folder: Path) -> tuple[dict[str, Any], str]:
+    """Return the capacity report, and its picture."""
+    document, picture = folder / "capacity.json", folder / "capacity.html"
+    files = {"capacity_file": str(document), "capacity_picture": str(picture)}
+    lab.playbook("capacity", extra=files).assert_ok()
+    return dict(json.loads(document.read_text(encoding="utf-8"))), picture.read_text(encoding="utf-8")
 
 
 def minors(listing: str) -> set[int]:

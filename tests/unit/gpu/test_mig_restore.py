@@ -1,4 +1,4 @@
-"""The real nvidia-mig-parted, by the script that the role nvidia_mig has run at boot, gives a host its slices again."""
+"""The real nvidia-mig-parted, by the script that the role nvidia_mig_restore has run at boot, gives a host its slices again."""
 
 from __future__ import annotations
 
@@ -83,17 +83,17 @@ class Host:
 
 def script(model: str, file: Path) -> str:
     """Return the script as the role writes it."""
-    variables = yaml.safe_load((ROOT / "roles/nvidia_mig/vars/main.yml").read_text())
+    variables = yaml.safe_load((ROOT / "roles/nvidia_mig_restore/vars/main.yml").read_text())
     known = {
         "gpu_model": model,
-        "_nvidia_mig_keep_mode": variables["_nvidia_mig_keep_mode"],
+        "_nvidia_mig_restore_keep_mode": variables["_nvidia_mig_restore_keep_mode"],
         "_nvidia_mig_restore_file": str(file),
     }
     loader = DataLoader()
     lookup = lookup_loader.get(
         "ai_infn.platform.role_template", loader=loader, templar=Templar(loader=loader, variables=known)
     )
-    return str(lookup.run(["nvidia_mig/nvidia-mig-restore.sh.j2"], variables=known)[0])
+    return str(lookup.run(["nvidia_mig_restore/nvidia-mig-restore.sh.j2"], variables=known)[0])
 
 
 @pytest.fixture(scope="session")
@@ -199,6 +199,6 @@ def test_every_profile_has_the_name_that_nvidia_mig_parted_knows(host: Callable[
 
 
 def test_the_models_whose_mode_outlives_a_boot_are_those_before_hopper() -> None:
-    variables = yaml.safe_load((ROOT / "roles/nvidia_mig/vars/main.yml").read_text())
+    variables = yaml.safe_load((ROOT / "roles/nvidia_mig_restore/vars/main.yml").read_text())
     architectures = {name: cards("host", [name])[0].architecture for name, model in MODELS.items() if model.profiles}
-    assert variables["_nvidia_mig_keep_mode"] == [name for name, found in architectures.items() if found == "ampere"]
+    assert variables["_nvidia_mig_restore_keep_mode"] == [name for name, found in architectures.items() if found == "ampere"]
