@@ -109,4 +109,23 @@ def fault(lab: Lab, host: str, line: str) -> Iterator[None]:
     try:
         yield
     finally:
-        eventually(lambda: lab.ssh(host).run(f"rm -f {path}").rc == 0, 60, f"{host} answers")
+        machine = lab.ssh(host)
+        eventually(lambda: said(machine, f"rm -f {path} && echo gone") == "gone", 60, f"{host} answers")
+
+
+BOOTED = "stat --format=%Y /proc/1"
+
+
+def reboot(host: Any) -> None:
+    """Reboot a host and wait until it answers again."""
+    before = host.check_output(BOOTED)
+    said(host, "systemctl reboot")
+    eventually(lambda: said(host, BOOTED) not in ("", before), 60, "the host boots")
+
+
+def said(host: Any, command: str) -> str:
+    """Return what a command says, nothing while the host does not answer."""
+    try:
+        return str(host.run(command).stdout.strip())
+    except RuntimeError:  # of testinfra, where ssh fails
+        return ""

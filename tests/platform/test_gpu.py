@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.platform.gpus import SLICE, WHOLE, leaves, listed, listings, offered, pod, running
+from tests.platform.gpus import SLICE, WHOLE, leaves, listed, listings, offered, pod, reboot, running, said
 from tests.platform.site import Lab
 from tests.support import eventually
 
@@ -48,11 +48,11 @@ def everything(raised: Lab) -> Iterator[dict[str, str]]:
 def test_the_site_offers_42_gpus_out_of_18_cards(raised: Lab) -> None:
     found = offered(raised)
     assert sum(sum(numbers.values()) for numbers in found.values()) == 42, found
-    said = listed(raised)
+    found_there = listed(raised)
     assert {host: sum(numbers.values()) for host, numbers in found.items()} == {
-        host: len(leaves(text)) for host, text in said.items()
+        host: len(leaves(text)) for host, text in found_there.items()
     }
-    assert sum(text.count("UUID: GPU-") for text in said.values()) == 18
+    assert sum(text.count("UUID: GPU-") for text in found_there.values()) == 18
 
 
 def test_nodes_are_labelled_with_what_their_cards_are(raised: Lab) -> None:
@@ -92,8 +92,8 @@ def test_the_capabilities_of_other_slices_cannot_be_opened(raised: Lab) -> None:
     others = minors(raised.ssh(node).check_output("ls /dev/nvidia-caps")) - own
     major = raised.ssh(node).check_output("awk '/nvidia-caps/ {print $1}' /proc/devices")
     asked = ",".join(map(str, [*own, *others]))
-    said = raised.kubectl("exec", "slice-0", "--", "python3", "-c", TRY, major, asked)
-    answers = {int(minor): answer for minor, answer in (line.split() for line in said.splitlines())}
+    tried = raised.kubectl("exec", "slice-0", "--", "python3", "-c", TRY, major, asked)
+    answers = {int(minor): answer for minor, answer in (line.split() for line in tried.splitlines())}
     assert own and {answers[minor] for minor in own} == {"ENXIO"}, answers
     assert others and {answers[minor] for minor in others} == {"EPERM"}, answers
 
@@ -115,10 +115,9 @@ def test_a_slice_deleted_by_hand_is_named_and_made_again(raised: Lab, tmp_path: 
 
 def test_a_host_that_reboots_has_its_slices_again_before_its_pods(raised: Lab) -> None:
     host = raised.ssh(HOST)
-    booted = host.check_output("stat --format=%Y /proc/1")
-    host.run("systemctl reboot")
-    eventually(lambda: host.run("stat --format=%Y /proc/1").stdout.strip() not in ("", booted), 60, "the host boots")
-    eventually(lambda: host.run("systemctl is-active nvidia-mig-restore kubelet").rc == 0, 60, "slices and kubelet")
+    reboot(host)
+    active = "systemctl is-active nvidia-mig-restore kubelet"
+    eventually(lambda: said(host, active).split() == ["active", "active"], 60, "slices are restored, the kubelet runs")
     assert len(leaves(host.check_output("nvidia-smi -L"))) == 7
     restored, started = (
         int(host.check_output(f"systemctl show --property={time}TimestampMonotonic --value {unit}"))

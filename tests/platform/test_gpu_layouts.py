@@ -14,7 +14,7 @@ import yaml
 
 from lab.gpu import build
 from lab.gpu.guest import DRIVER
-from tests.platform.gpus import SLICE, WATCH, WHOLE, fault, leaves, listings, offered, pod, running
+from tests.platform.gpus import SLICE, WATCH, WHOLE, fault, leaves, listings, offered, pod, reboot, running
 from tests.platform.site import Lab, Run, start_playbook
 from tests.support import eventually
 
@@ -192,9 +192,7 @@ def test_a_host_that_reboots_half_way(raised: Lab, declare: Declare, refused: Re
         run = start_playbook("mig", "--limit", f"control-1,{HOST}", inventory=declare(MIXED_FIRST), output=output)
         host = raised.ssh(HOST)
         eventually(lambda: host.run("timeout 2 nvidia-smi -L").rc == 124, 60, "a creation hangs")
-        booted = host.check_output("stat --format=%Y /proc/1")
-        host.run("systemctl reboot")
-        eventually(lambda: host.run("stat --format=%Y /proc/1").stdout.strip() not in ("", booted), 60, "it boots")
+        reboot(host)
     try:
         code = run.wait(180)
     except subprocess.TimeoutExpired:

@@ -2,13 +2,14 @@
 """What gpu.yml made of a host's cards, noted on the host's Node. Pure: no I/O.
 
 An inventory may have been edited since and not been applied; the note says what there was: ``{"model": "A100-40GB",
-"cards": [{"index": 0, "uuid": "GPU-..", "mig": true, "slices": [{"profile": "1g.5gb", "start": 0, "uuid": "MIG-.."},
-...]}, ...]}``.
+"cards": [{"index": 0, "uuid": "GPU-..", "mig": true, "slices": [{"profile": "1g.5gb", "start": 0}, ...]}, ...]}``.
+UUIDs of slices are not in it, since those made again at a boot have others.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
@@ -24,11 +25,7 @@ def note_of(model: str, cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             "index": card["index"],
             "uuid": card["uuid"],
             "mig": card["mig"],
-            "slices": [
-                {"profile": one["profile"], "start": one["start"], "uuid": one["uuid"]}
-                for one in card["slices"]
-                if one["intact"]
-            ],
+            "slices": [{"profile": one["profile"], "start": one["start"]} for one in card["slices"] if one["intact"]],
         }
         for card in cards
     ]
@@ -51,10 +48,7 @@ def read_note(text: Optional[str]) -> Optional[dict[str, Any]]:
                 "index": int(card["index"]),
                 "uuid": str(card["uuid"]),
                 "mig": bool(card["mig"]),
-                "slices": [
-                    {"profile": str(one["profile"]), "start": int(one["start"]), "uuid": str(one["uuid"])}
-                    for one in card["slices"]
-                ],
+                "slices": [{"profile": str(one["profile"]), "start": int(one["start"])} for one in card["slices"]],
             }
             for card in note["cards"]
         ]
@@ -64,6 +58,12 @@ def read_note(text: Optional[str]) -> Optional[dict[str, Any]]:
 
 
 def lost_slices(noted: Mapping[str, Any], card: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the noted slices of a card that it has no more, by their places: one made anew has another UUID."""
-    there = {(one["profile"], one["start"]) for one in card["slices"] if one["intact"]}
-    return [one for one in noted["slices"] if (one["profile"], one["start"]) not in there]
+    """Return the noted slices of which a card has fewer now. Those made again at a boot may lie elsewhere on it."""
+    there = [(one["profile"], one["start"]) for one in card["slices"] if one["intact"]]
+    fewer = Counter(one["profile"] for one in noted["slices"]) - Counter(profile for profile, start in there)
+    lost = []
+    for one in noted["slices"]:
+        if (one["profile"], one["start"]) not in there and fewer[one["profile"]] > 0:
+            fewer[one["profile"]] -= 1
+            lost.append(one)
+    return lost

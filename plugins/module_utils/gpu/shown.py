@@ -80,7 +80,7 @@ def _answering(card: Json, noted: Optional[Json], view: View) -> dict[str, Any]:
     devices = [view.device(one["uuid"], one, one["intact"]) for one in there]
     if not card["mig"]:
         devices = [view.device(card["uuid"], None)]
-    devices += [view.missing(one["uuid"], one) for one in lost]
+    devices += [view.missing("", one) for one in lost]
     if noted and card["mig"] and not noted["mig"]:
         devices.append(view.missing(card["uuid"], None))
     return _card(card, CUT if card["mig"] else WHOLE, view, devices)
@@ -88,7 +88,7 @@ def _answering(card: Json, noted: Optional[Json], view: View) -> dict[str, Any]:
 
 def _lost(card: Json, view: View) -> dict[str, Any]:
     slices = card["slices"] if card["mig"] else [None]
-    return _card(card, MISSING, view, [view.missing(one["uuid"] if one else card["uuid"], one) for one in slices])
+    return _card(card, MISSING, view, [view.missing("" if one else card["uuid"], one) for one in slices])
 
 
 def _card(card: Json, state: str, view: View, devices: list[dict[str, Any]]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _card(card: Json, state: str, view: View, devices: list[dict[str, Any]]) -> 
 
 
 def missing_names(host: str, cards: Iterable[Json]) -> list[str]:
-    """Return the name of each card and each slice that is not there, such as ``gpu-1 card 0 1g.5gb@3 (MIG-...)``."""
+    """Return the name of each card and each slice that is not there, such as ``gpu-1 card 0 1g.5gb@3``."""
     names = []
     for card in cards:
         place = f"{host} card {card['index']}"
@@ -105,7 +105,7 @@ def missing_names(host: str, cards: Iterable[Json]) -> list[str]:
             names.append(f"{place} ({card['uuid']})")
         for one in card["devices"]:
             if one["state"] == MISSING and one["profile"]:
-                names.append(f"{place} {one['profile']}@{one['start']} ({one['uuid']})")
+                names.append(f"{place} {one['profile']}@{one['start']}")
             elif one["state"] == MISSING and card["state"] != MISSING:
                 names.append(f"{place} as a whole ({card['uuid']})")
     return names

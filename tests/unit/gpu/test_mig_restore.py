@@ -1,4 +1,4 @@
-"""The real nvidia-mig-parted, by the script that the role nvidia_mig_restore has run at boot, gives a host its slices again."""
+"""The real nvidia-mig-parted, by the script that nvidia_mig_restore has run at boot, gives a host its slices again."""
 
 from __future__ import annotations
 
@@ -201,4 +201,5 @@ def test_every_profile_has_the_name_that_nvidia_mig_parted_knows(host: Callable[
 def test_the_models_whose_mode_outlives_a_boot_are_those_before_hopper() -> None:
     variables = yaml.safe_load((ROOT / "roles/nvidia_mig_restore/vars/main.yml").read_text())
     architectures = {name: cards("host", [name])[0].architecture for name, model in MODELS.items() if model.profiles}
-    assert variables["_nvidia_mig_restore_keep_mode"] == [name for name, found in architectures.items() if found == "ampere"]
+    ampere = [name for name, found in architectures.items() if found == "ampere"]
+    assert variables["_nvidia_mig_restore_keep_mode"] == ampere

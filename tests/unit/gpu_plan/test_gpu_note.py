@@ -26,7 +26,7 @@ def test_a_note_is_read_as_it_was_written() -> None:
                 "index": 0,
                 "uuid": "GPU-gpu-1-0",
                 "mig": True,
-                "slices": [{"profile": "1g.5gb", "start": 3, "uuid": "MIG-gpu-1-0-3"}],
+                "slices": [{"profile": "1g.5gb", "start": 3}],
             },
             {"index": 1, "uuid": "GPU-gpu-1-1", "mig": False, "slices": []},
         ],
@@ -54,6 +54,13 @@ def test_a_slice_that_no_pod_can_have_is_not_noted() -> None:
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "3", '{"model": "A30", "cards": [{"index": "x"}]}'])
 def test_a_note_that_is_not_understood_is_none(text: str | None) -> None:
     assert read_note(text) is None
+
+
+def test_slices_that_a_boot_has_made_elsewhere_on_the_card_are_not_lost() -> None:
+    before = card("gpu-1", 0, [("3g.20gb", 4), ("1g.5gb", 0), ("1g.5gb", 1)])
+    assert lost_slices(before, card("gpu-1", 0, [("3g.20gb", 0), ("1g.5gb", 4), ("1g.5gb", 5)])) == []
+    (lost,) = lost_slices(before, card("gpu-1", 0, [("3g.20gb", 0), ("1g.5gb", 1)]))
+    assert (lost["profile"], lost["start"]) == ("1g.5gb", 0)
 
 
 def test_a_slice_made_anew_at_its_place_is_not_lost() -> None:
