@@ -31,6 +31,12 @@ options:
     type: list
     elements: str
     default: []
+  hold:
+    description: Packages that keep the version that they have until somebody changes it by intent; neither an upgrade
+      of the host nor the dependency of another package does.
+    type: list
+    elements: str
+    default: []
   join:
     description: How the host joins a cluster that it is no member of, when all is there, as M(ai_infn.platform.kubeadm)
       does for a worker. What an interrupted join has left is taken away before anything else. Left out, its
@@ -92,6 +98,11 @@ missing_packages:
   returned: success
   type: list
   elements: str
+held:
+  description: The packages that were put on hold, or would be.
+  returned: success
+  type: list
+  elements: str
 downloaded:
   description: Paths that were downloaded, or would be.
   returned: success
@@ -133,13 +144,14 @@ membership:
   type: str
 """
 
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay import downloads, images, membership
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.commands import CommandError, run_all
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import RELOAD, difference
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import installed_packages
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import Package, installed_packages
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.kubeadm import NOTHING
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.parts import Part
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.services import Services
@@ -192,9 +204,17 @@ FAILURES = (
 )
 
 
-def missing_packages(names: list[str]) -> list[str]:
-    """Return those of the packages that are not installed."""
-    return sorted(set(names) - installed_packages()) if names else []
+def to_hold(names: list[str], installed: dict[str, Package]) -> list[str]:
+    """Return those of the packages that are not on hold."""
+    return [name for name in names if name in installed and not installed[name].held]
+
+
+def hold(module: AnsibleModule, installed: dict[str, Package]) -> list[str]:
+    """Hold packages, and return those that were not held. Raises CommandError."""
+    names = to_hold(module.params["hold"], installed)
+    if names and not module.check_mode:
+        run_all(module, [f"apt-mark hold {shlex.join(names)}"])
+    return names
 
 
 def of_all(module: AnsibleModule, kind: str) -> list:
@@ -217,17 +237,20 @@ def main() -> None:
     module = AnsibleModule(
         {
             "packages": {"type": "list", "elements": "str", "default": []},
+            "hold": {"type": "list", "elements": "str", "default": []},
             "parts": {"type": "list", "elements": "dict", "required": True, "options": PART},
             "join": {"type": "dict", "options": JOIN, "required_together": [("config", "discovery")]},
         },
         supports_check_mode=True,
     )
-    missing = missing_packages(module.params["packages"])
+    installed = installed_packages() if module.params["packages"] or module.params["hold"] else {}
+    missing = sorted(set(module.params["packages"]) - set(installed))
     if missing:
         module.exit_json(changed=False, missing_packages=missing)
     try:
         join = membership.Join(module.params["join"], module.check_mode) if module.params["join"] else None
         repaired = join.prepare() if join else False
+        held = hold(module, installed)
         downloaded = downloads.bring(of_all(module, "downloads"), module.check_mode)
         parts = [Part(module, options) for options in module.params["parts"]]
         services = Services(module, of_all(module, "services"))
@@ -242,9 +265,10 @@ def main() -> None:
     for part in parts:
         part.warn()
     module.exit_json(
-        changed=bool(downloaded or services.idle or pulled or repaired or joined not in ("", NOTHING))
+        changed=bool(held or downloaded or services.idle or pulled or repaired or joined not in ("", NOTHING))
         or any(part.steps or part.commands for part in parts),
         missing_packages=[],
+        held=held,
         downloaded=downloaded,
         changed_paths=[path for part in parts for path in part.paths],
         started=services.idle,

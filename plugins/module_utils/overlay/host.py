@@ -112,19 +112,28 @@ def observe(name: str, address: str, port: int) -> Observation:
     )
 
 
-def installed(status: str) -> set[str]:
-    """Return the names of the installed packages of dpkg's status file."""
-    names = set()
+@dataclass(frozen=True)
+class Package:
+    """An installed package: its version, and whether apt holds it there."""
+
+    version: str
+    held: bool
+
+
+def installed(status: str) -> dict[str, Package]:
+    """Return the installed packages of dpkg's status file by name."""
+    packages = {}
     for entry in status.split("\n\n"):
-        lines = entry.splitlines()
-        if any(line.startswith("Status: ") and line.endswith(" ok installed") for line in lines):
-            names.add(lines[0].removeprefix("Package: "))
-    return names
+        lines = (line.partition(": ")[::2] for line in entry.splitlines() if not line.startswith(" "))
+        fields = {name: value for name, value in lines if name in ("Package", "Status", "Version")}
+        if fields.get("Status", "").endswith(" ok installed"):
+            packages[fields["Package"]] = Package(fields["Version"], fields["Status"].startswith("hold "))
+    return packages
 
 
-def installed_packages() -> set[str]:
-    """Return the names of the installed packages; none where there is no dpkg."""
-    return installed(read_text(DPKG_STATUS)) if os.path.exists(DPKG_STATUS) else set()
+def installed_packages() -> dict[str, Package]:
+    """Return the installed packages by name; none where there is no dpkg."""
+    return installed(read_text(DPKG_STATUS)) if os.path.exists(DPKG_STATUS) else {}
 
 
 def configuration() -> str:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import Observation, classify, installed
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import (
+    Observation,
+    Package,
+    classify,
+    installed,
+)
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.kubeadm import decide, repair_of
 
 CLEAN = Observation()
@@ -87,9 +92,10 @@ def test_a_repair_resets_and_begins_nothing(seen: Observation, step: str) -> Non
 def test_only_packages_that_are_installed_count() -> None:
     status = (
         "Package: haproxy\nStatus: install ok installed\nVersion: 3.0\n\n"
-        "Package: runc\nStatus: deinstall ok config-files\nVersion: 1.1\n"
+        "Package: runc\nStatus: deinstall ok config-files\nVersion: 1.1\n\n"
+        "Package: libcuda1\nStatus: hold ok installed\nDescription: CUDA\n Version: none\nVersion: 550.163.01-2\n"
     )
-    assert installed(status) == {"haproxy"}
+    assert installed(status) == {"haproxy": Package("3.0", False), "libcuda1": Package("550.163.01-2", True)}
 
 
 @pytest.mark.parametrize(
