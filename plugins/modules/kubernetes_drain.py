@@ -23,7 +23,7 @@ options:
     required: true
   state:
     description: V(drained) moves the pods away, V(cordoned) only keeps new ones from coming, V(schedulable) takes back
-      a cordon of ours and no other.
+      a cordon of ours and no other, and has DaemonSets make those pods anew that the node refused while it shut down.
     type: str
     choices: [drained, cordoned, schedulable]
     default: drained
@@ -64,7 +64,7 @@ pods:
   type: list
   elements: str
 left:
-  description: The pods that are on the node now, those of DaemonSets and static ones among them, each with C(uid) and
+  description: The pods that live on the node now, those of DaemonSets and static ones among them, each with C(uid) and
     C(name).
   returned: success
   type: list
@@ -87,9 +87,12 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.drain imp
     budgets_of,
     cordon_patch,
     describe,
+    has_ended,
     is_our_cordon,
     leaving,
     name_of,
+    pod_path,
+    shut_out,
 )
 
 
@@ -120,8 +123,14 @@ class Node:
         return leaving(self.all_pods(), self._only)
 
     def left(self) -> list[dict]:
-        """Return UID and name of the pods that are on the node."""
-        return [{"uid": pod["metadata"]["uid"], "name": name_of(pod)} for pod in self.all_pods()]
+        """Return UID and name of the pods that live on the node."""
+        living = [pod for pod in self.all_pods() if not has_ended(pod)]
+        return [{"uid": pod["metadata"]["uid"], "name": name_of(pod)} for pod in living]
+
+    def let_in(self) -> None:
+        """Have the DaemonSets make those pods anew that the node refused while it shut down."""
+        for pod in shut_out(self.all_pods()):
+            self._client.delete(pod_path(pod))
 
     def budgets(self) -> list[dict]:
         """Return all disruption budgets."""
@@ -137,10 +146,10 @@ class Node:
         for pod in left:
             if "deletionTimestamp" in pod["metadata"]:
                 continue
-            namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
-            body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}}
+            metadata = {key: pod["metadata"][key] for key in ("name", "namespace")}
+            body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
             try:
-                self._client.request("POST", f"/api/v1/namespaces/{namespace}/pods/{name}/eviction", body)
+                self._client.request("POST", f"{pod_path(pod)}/eviction", body)
             except ApiError as error:
                 self.refusals[name_of(pod)] = str(error)
         return not left
@@ -183,6 +192,7 @@ def release(node: Node, check_mode: bool) -> dict:
     ours = found is not None and is_our_cordon(found)
     if ours and not check_mode:
         node.cordon(False)
+        node.let_in()
     return {"changed": ours, "pods": [], "left": node.left() if found else [], "cordoned": False}
 
 

@@ -15,14 +15,35 @@ def name_of(pod: dict[str, Any]) -> str:
     return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
 
 
+def has_ended(pod: dict[str, Any]) -> bool:
+    """Whether none of a pod's containers will run any more."""
+    return pod["status"].get("phase") in ("Succeeded", "Failed")
+
+
+def of_daemon_set(pod: dict[str, Any]) -> bool:
+    """Whether a DaemonSet has made the pod."""
+    return any(owner["kind"] == "DaemonSet" for owner in pod["metadata"].get("ownerReferences", []))
+
+
 def must_leave(pod: dict[str, Any]) -> bool:
     """Whether a pod has to be evicted: not a DaemonSet's, not a static pod's mirror, not one that has ended."""
-    metadata = pod["metadata"]
-    if "kubernetes.io/config.mirror" in metadata.get("annotations", {}):
-        return False
-    if any(owner["kind"] == "DaemonSet" for owner in metadata.get("ownerReferences", [])):
-        return False
-    return pod["status"].get("phase") not in ("Succeeded", "Failed")
+    is_static = "kubernetes.io/config.mirror" in pod["metadata"].get("annotations", {})
+    return not (is_static or of_daemon_set(pod) or has_ended(pod))
+
+
+def shut_out(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the pods of DaemonSets that a node ended or refused because it was shutting down.
+
+    Their controller waits before it makes others, after several shutdowns for up to a quarter of an hour. Where such a
+    pod is deleted it makes another at once. Source: backoff of failed pods in pkg/controller/daemon of Kubernetes.
+    """
+    reasons = ("NodeShutdown", "Terminated")
+    return [pod for pod in pods if of_daemon_set(pod) and has_ended(pod) and pod["status"].get("reason") in reasons]
+
+
+def pod_path(pod: dict[str, Any]) -> str:
+    """Return the path of a pod in the API."""
+    return f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
 
 
 def leaving(pods: list[dict[str, Any]], only: list[str] | None = None) -> list[dict[str, Any]]:

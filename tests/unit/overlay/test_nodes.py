@@ -13,6 +13,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.drain imp
     leaving,
     matches,
     must_leave,
+    shut_out,
 )
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.nodes import as_taint, patch, unready
 
@@ -101,6 +102,16 @@ def test_only_pods_that_hold_something_leave_and_those_that_have_not_started() -
     pods = [pod(uid=uid, phase=phase) for uid, phase in phases.items()]
     assert [item["metadata"]["uid"] for item in leaving(pods, ["holds", "ended"])] == ["holds", "starts"]
     assert [item["metadata"]["uid"] for item in leaving(pods)] == ["holds", "works", "starts"]
+
+
+def test_what_a_node_refused_while_it_shut_down_is_made_anew() -> None:
+    def ended(kind: str, phase: str, reason: str) -> dict[str, Any]:
+        found = pod(kind=kind)
+        return {**found, "status": {"phase": phase, "reason": reason}}
+
+    refused = [ended("DaemonSet", "Failed", "NodeShutdown"), ended("DaemonSet", "Failed", "Terminated")]
+    others = [ended("DaemonSet", "Failed", "Evicted"), ended("Job", "Failed", "Terminated"), pod(kind="DaemonSet")]
+    assert shut_out(refused + others) == refused
 
 
 def test_a_pod_that_nothing_makes_anew_is_called_so() -> None:
