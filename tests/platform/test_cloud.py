@@ -124,13 +124,13 @@ def _forget_password(line: str) -> str:
 
 
 def test_a_host_without_room_is_named_with_its_flavor_the_others_go_on_and_the_next_run_retries(empty: Trial) -> None:
-    hosts = {name: {"openstack_server_flavor": "gpu.a100x3"} for name in ("gpu-1", "gpu-2")}
+    hosts = {name: {"openstack_server_flavor": "gpu.a100x1"} for name in ("gpu-1", "gpu-2")}
     empty.declare({**hosts, "plain-1": {}})
     run = empty.cloud()
     assert run.rc == 2
     (failed,) = run.results("runner_on_failed")
     assert failed["host"] in hosts
-    assert f"{failed['host']}: No valid host for flavor gpu.a100x3" in failed["res"]["msg"]
+    assert f"{failed['host']}: No valid host for flavor gpu.a100x1" in failed["res"]["msg"]
     servers = empty.servers()
     assert servers["plain-1"].status == "ACTIVE"
     (lucky,) = set(hosts) - {failed["host"]}

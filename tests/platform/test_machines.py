@@ -46,11 +46,11 @@ def test_servers_of_an_anti_affinity_group_are_on_different_hosts(project: Proje
     assert len(hosts) == len(NAMES)
 
 
-def test_a_third_server_that_wants_the_same_cards_finds_no_valid_host(project: Project) -> None:
-    project.ask(f"{NAME}-cards-1", flavor="gpu.a100x3", spread=False)
+def test_a_second_server_that_wants_the_same_card_finds_no_valid_host(project: Project) -> None:
+    project.ask(f"{NAME}-cards-1", flavor="gpu.a100x1", spread=False)
     try:
         assert project.settled(f"{NAME}-cards-1").status == "ACTIVE"
-        project.ask(f"{NAME}-cards-2", flavor="gpu.a100x3", spread=False)
+        project.ask(f"{NAME}-cards-2", flavor="gpu.a100x1", spread=False)
         refused = project.settled(f"{NAME}-cards-2")
         assert refused.status == "ERROR" and "No valid host" in refused.fault["message"]
     finally:

@@ -31,7 +31,8 @@ class Server:
 
 SERVERS = {
     "gpu-server-1": Server(vcpus=64, memory_mb=750 * 1024, gpus={"CUSTOM_GPU_T4": 8, "CUSTOM_GPU_RTX_5000": 5}),
-    "gpu-server-2": Server(gpus={"CUSTOM_GPU_A100": 1, "CUSTOM_GPU_A30": 1}),
+    # One A100 is spare, so that a server with a card can be made beside the site that has all the others.
+    "gpu-server-2": Server(gpus={"CUSTOM_GPU_A100": 2, "CUSTOM_GPU_A30": 1}),
     "gpu-server-3": Server(gpus={"CUSTOM_GPU_A100": 3}),
 }
 

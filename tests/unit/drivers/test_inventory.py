@@ -11,11 +11,11 @@ def test_every_compute_service_of_the_lab_is_a_server_of_the_mission() -> None:
     assert set(settings.GPU_SERVERS) == set(inventory.SERVERS)
 
 
-def test_the_servers_hold_the_eighteen_cards() -> None:
+def test_the_servers_hold_the_eighteen_cards_of_the_mission_and_a_spare_one() -> None:
     cards = {host: inventory.server(host).gpus for host in settings.GPU_SERVERS}
     assert cards == {
         "gpu-server-1": {"CUSTOM_GPU_T4": 8, "CUSTOM_GPU_RTX_5000": 5},
-        "gpu-server-2": {"CUSTOM_GPU_A100": 1, "CUSTOM_GPU_A30": 1},
+        "gpu-server-2": {"CUSTOM_GPU_A100": 1 + 1, "CUSTOM_GPU_A30": 1},
         "gpu-server-3": {"CUSTOM_GPU_A100": 3},
     }
 
