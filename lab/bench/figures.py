@@ -87,9 +87,15 @@ MEASURES = (
         unit="s per host",
     ),
     versus(
+        "relayout",
+        1.3,
+        "one card from seven slices, each held by a pod that takes 5 s to end, to 3g+2g+1g+1g, until its node offers"
+        " these: mig.yml / kubectl drain, nvidia-mig-parted and uncordon by hand",
+    ),
+    versus(
         "plan_1000_cards",
-        None,
-        "planning new layouts for 1,000 cards in hundreds of states: at once / 100 at a time",
+        1.0,
+        "planning new layouts for 1,000 cards in hundreds of states / the second that it may take",
         unit="s of processors",
     ),
 )

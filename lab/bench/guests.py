@@ -134,11 +134,11 @@ def forget_images() -> None:
 class Shell:
     """Root shells in guests over SSH, one connection a host, with host keys pinned in ``folder``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: Path = byhand.KEY) -> None:
         self._sockets = folder / "ssh"
         self._sockets.mkdir(parents=True)
         self._options = [
-            f"-i{byhand.KEY}",
+            f"-i{key}",
             "-oBatchMode=yes",
             "-oConnectTimeout=10",
             "-oStrictHostKeyChecking=accept-new",

@@ -17,6 +17,7 @@ from lab.bench.figures import OURS, SIDES
 from lab.bench.guests import CONTROL, BenchError, Host
 from lab.bench.mirrors import Mirrors
 from lab.bench.ours import ALLOWED_ON_OLD_HOSTS, Ours
+from lab.bench.relayout import Relayout
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,22 @@ def one_round(plan: Plan, number: int) -> dict[str, Values]:
             raise BenchError(f"the sides end differently in {', '.join(different)}: {ours} and {reference}")
     # The least run of ansible is measured on our side's guests, and is the reference of the run that changes nothing.
     found["reference"]["no_change_run"] = found[OURS].pop("ping")
-    for side, values in planning.values().items():
-        found[side] |= values
+    for values in (planning.values(), relayout_values(plan, number)):
+        for side in SIDES:
+            found[side] |= values[side]
     return found
+
+
+def relayout_values(plan: Plan, number: int) -> dict[str, Values]:
+    """Measure how long a card of the lab's site takes to be cut otherwise."""
+    relayout = Relayout(plan.folder / f"relayout-{number}", plan.logs, plan.probe)
+    try:
+        values = relayout.one_round(number)
+    finally:
+        relayout.close()
+    for side in SIDES:
+        say(f"{side}: relayout {values[side]['relayout']:.1f} s")
+    return values
 
 
 def one_side(plan: Plan, side: str, number: int) -> tuple[Values, list[dict[str, Any]]]:

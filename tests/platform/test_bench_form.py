@@ -32,7 +32,7 @@ def test_the_short_benchmark_prints_one_document_of_figures(lab: Lab) -> None:
     done = subprocess.run(COMMAND, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-6000:]
     figures = json.loads(done.stdout)
-    assert {"cluster_ready", "add_worker_3", "no_change_run"} <= set(figures)
+    assert {"cluster_ready", "add_worker_3", "no_change_run", "relayout", "plan_1000_cards"} <= set(figures)
     for name, figure in figures.items():
         assert {"ours", "reference", "ratio", "unit", "runs", "spread"} <= set(figure), name
         assert len(figure["runs"]["ours"]) == len(figure["runs"]["reference"]) == 1, name

@@ -32,10 +32,10 @@ def test_by_hand_too_the_end_is_that_the_node_offers_the_slices() -> None:
         uncordon_script(worker(1), configuration(Declared("gpu", "A100-40GB", 1, "off")))
 
 
-def test_a_thousand_cards_are_planned_in_seconds() -> None:
+def test_a_thousand_cards_are_planned_in_under_a_second() -> None:
     found = planning.cards(planning.MANY)
     assert found == planning.cards(planning.MANY)
     assert len({tuple(instance.place for instance in one.instances) for one in found}) > 50
     values = planning.values()
-    assert values["ours"]["plan_1000_cards"] < 10
+    assert values["ours"]["plan_1000_cards"] < values["reference"]["plan_1000_cards"]
     assert "plan_1000_cards" in figures.document([values], {})
