@@ -114,7 +114,7 @@ def test_a_layout_is_changed_under_load_and_taken_back(raised: Lab, declare: Dec
 
         mig(raised, declare(MIXED_FIRST)).assert_ok()
         assert offered(raised)[HOST] == {SLICE: 16, "nvidia.com/mig-2g.10gb": 1, "nvidia.com/mig-3g.20gb": 1}
-        assert leaving not in raised.kubectl("get", "pods", "-o", "name") and schedulable(raised)
+        assert f"pod/{leaving}" not in raised.kubectl("get", "pods", "-o", "name").split() and schedulable(raised)
         mig(raised, declare(MIXED_FIRST)).assert_unchanged()
         larger = [pod(f"layout-{size}g", f"nvidia.com/mig-{size}g.{size * 5}gb", host=HOST) for size in (2,)]
         with running(raised, [*larger, pod("layout-3g", "nvidia.com/mig-3g.20gb", host=HOST)]):
