@@ -13,8 +13,8 @@ description:
   - Compares the GPU instances and compute instances of a host's cards with the declared layout, and makes the smallest
     set of changes. Slices that stay are not touched.
   - Where a step fails, those before it are taken back, and the error names the step.
-  - It neither moves pods away nor stops programs that use the cards; RV(holders) says which pods must leave first, and
-    while one of them is there nothing is changed.
+  - It does not move pods away. RV(holders) says which must leave first, and while one of them is there nothing is
+    changed.
   - Where the mode of a card takes effect by a reboot only, RV(reboot_required) says so, and the layout is completed by
     running the module again after the reboot.
 extends_documentation_fragment:
@@ -54,6 +54,12 @@ options:
   planned_from:
     description: What RV(state) was when the change was planned. If it is another one now nothing is changed.
     type: str
+  services:
+    description: Services of the host that use the cards. Those that run are stopped while cards are cut, and started
+      again whatever comes of it.
+    type: list
+    elements: str
+    default: []
 attributes:
   diff_mode:
     support: full
@@ -128,6 +134,8 @@ reboot_required:
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +206,21 @@ def carry_out(driver: Driver, plan: Plan, params: dict[str, Any], held: dict[str
     return driver.carry_out(plan.steps).reboot_required
 
 
+@contextmanager
+def stopped(module: AnsibleModule, services: list[str]) -> Iterator[None]:
+    """Stop those of the services that run, and start them again. Raises NotNow where one cannot be stopped."""
+    listing = ["systemctl", "list-units", "--state=active", "--plain", "--no-legend", "--full", *services]
+    lines = module.run_command(listing)[1].splitlines() if services else []
+    names = [line.split()[0] for line in lines if line.strip()]
+    try:
+        if names and module.run_command(["systemctl", "stop", *names])[0]:
+            raise NotNow(f"services that use the cards do not stop: {', '.join(names)}. Remedy: see systemctl status.")
+        yield
+    finally:
+        if names and module.run_command(["systemctl", "start", *names])[0]:
+            module.warn(f"services that use the cards do not start again: {', '.join(names)}. Remedy: systemctl start.")
+
+
 def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
     """Bring the cards to the layout and return the result."""
     params = module.params
@@ -217,7 +240,8 @@ def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
     plan = make_plan(table, before, wanted, frozenset(held))
     reboot_required = False
     if not module.check_mode:
-        reboot_required = carry_out(driver, plan, params, held)
+        with stopped(module, params["services"] if plan.changed else []):
+            reboot_required = carry_out(driver, plan, params, held)
         left = [] if reboot_required else differences(driver.cards(), wanted)
         if left:
             raise StepError(f"every step succeeded, and yet {' '.join(left)}", restored=False)
@@ -248,6 +272,7 @@ def main() -> None:
             "pods": {"type": "list", "elements": "dict", "options": pod, "default": []},
             "checkpoint": {"type": "path", "default": CHECKPOINT},
             "planned_from": {"type": "str"},
+            "services": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

@@ -25,10 +25,12 @@ with patch_module_args(json.loads(sys.argv[2])):
 MIXED = ["3g.20gb", "2g.10gb", "1g.5gb", "1g.5gb"]
 
 
-def cut(guest: Guest, layout: Any, count: int = 1, check: bool = False, **more: Any) -> dict[str, Any]:
-    """Return what the module answers."""
+def cut(
+    guest: Guest, layout: Any, count: int = 1, check: bool = False, programs: str = "", **more: Any
+) -> dict[str, Any]:
+    """Return what the module answers; it finds programs of the folder ``programs`` before others."""
     arguments = {"model": "A100-40GB", "count": count, "layout": layout, "_ansible_check_mode": check, **more}
-    path = f"{guest.program.parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join(filter(None, (programs, str(guest.program.parent), os.environ["PATH"])))
     collections = ROOT / ".ansible" / "collections"
     done = guest.run(sys.executable, "-c", RUN, collections, json.dumps(arguments), PATH=path)
     assert done.stdout.strip().startswith("{"), done.stdout + done.stderr
@@ -97,6 +99,31 @@ def test_while_a_pod_holds_what_changes_nothing_is_changed(start: Start, tmp_pat
     gone = {**pods, "pods": [pod for pod in pods["pods"] if pod["uid"] == "leaves"]}
     assert cut(guest, wanted, **gone)["changed"]
     assert before[6] in slices(guest)
+
+
+SYSTEMCTL = """#!/bin/sh
+echo "$1" >>"${0%/*}/asked"
+case $1 in list-units) echo "nvidia-persistenced.service loaded active running x" ;; esac
+"""
+
+
+def test_services_that_use_the_cards_are_stopped_and_come_back_also_where_a_step_fails(
+    start: Start, tmp_path: Path
+) -> None:
+    guest = start("A100-40GB")
+    cut(guest, "all-1g.5gb")
+    program, asked = tmp_path / "systemctl", tmp_path / "asked"
+    program.write_text(SYSTEMCTL, encoding="utf-8")
+    program.chmod(0o755)
+    services: dict[str, Any] = {
+        "programs": str(tmp_path),
+        "services": ["nvidia-persistenced.service", "nvidia-dcgm.service"],
+    }
+    cut(guest, "all-1g.5gb", **services)
+    assert not asked.exists()
+    guest.fault("create-fails 0 2")
+    assert cut(guest, [{"slices": MIXED}], **services)["failed"]
+    assert asked.read_text(encoding="utf-8").split() == ["list-units", "stop", "start"]
 
 
 def test_a_plan_is_not_carried_out_on_cards_that_changed_meanwhile(start: Start) -> None:
