@@ -110,14 +110,19 @@ class Project:
         """Whether an echo comes back."""
         return self.run(source, f"ping -c1 -W1 {address}").returncode == 0
 
-    def sweep(self) -> None:
-        """Delete everything."""
-        compute, network, storage = self.cloud.compute, self.cloud.network, self.cloud.block_storage
-        servers = [server for server in compute.servers() if server.name.startswith(NAME)]
+    def drop(self, *names: str) -> None:
+        """Delete servers and wait until they are gone: only then has somebody else their cards."""
+        compute = self.cloud.compute
+        servers = [server for server in map(compute.find_server, names) if server]
         for server in servers:
             compute.delete_server(server)
         for server in servers:
             compute.wait_for_delete(server, interval=1, wait=120)
+
+    def sweep(self) -> None:
+        """Delete everything."""
+        compute, network, storage = self.cloud.compute, self.cloud.network, self.cloud.block_storage
+        self.drop(*(server.name for server in compute.servers() if server.name.startswith(NAME)))
         for volume in [volume for volume in storage.volumes() if volume.name == NAME]:
             storage.wait_for_status(volume, "available", failures=[], interval=1, wait=60)
             storage.delete_volume(volume)

@@ -24,7 +24,7 @@ def test_a_layer_of_the_sites_own_takes_part_in_status(lab: Lab, tmp_path: Path)
         for check in json.loads(report.read_text())["checks"]
         if check["layer"] == "example"
     }
-    assert seen == {("site", "localhost"), ("host", "control-1"), ("host", "worker-1"), ("host", "worker-2")}
+    assert seen == {("site", "localhost"), *(("host", name) for name in lab.hostvars())}
 
 
 def test_a_failed_check_of_a_layer_fails_status(lab: Lab, tmp_path: Path) -> None:

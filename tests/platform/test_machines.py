@@ -54,10 +54,7 @@ def test_a_second_server_that_wants_the_same_card_finds_no_valid_host(project: P
         refused = project.settled(f"{NAME}-cards-2")
         assert refused.status == "ERROR" and "No valid host" in refused.fault["message"]
     finally:
-        for name in (f"{NAME}-cards-1", f"{NAME}-cards-2"):
-            found = project.cloud.compute.find_server(name)
-            if found:
-                project.cloud.compute.delete_server(found)
+        project.drop(f"{NAME}-cards-1", f"{NAME}-cards-2")
 
 
 def test_a_server_with_a_card_shows_it_to_nvidia_smi_and_cuts_it_after_a_reboot(project: Project) -> None:
@@ -80,9 +77,7 @@ def test_a_server_with_a_card_shows_it_to_nvidia_smi_and_cuts_it_after_a_reboot(
         shown = project.says(name, "./nvidia-smi -L").splitlines()
         assert shown[0] == card and [line.split()[1] for line in shown[1:]] == ["3g.20gb", "1g.5gb"], shown
     finally:
-        found = project.cloud.compute.find_server(name)
-        if found:
-            project.cloud.compute.delete_server(found)
+        project.drop(name)
 
 
 def test_the_interface_has_the_tenant_networks_mtu(project: Project) -> None:
