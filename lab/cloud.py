@@ -145,6 +145,7 @@ def _reports(say: Say) -> None:
     cloud = operator.connect()
     started = {name: datetime.fromtimestamp(info["start"], UTC) for name, info in supervise.states().items()}
     operator.wait_for_reports(cloud, started)
+    operator.wait_for_cards(cloud)
     operator.ensure_aggregates(cloud)
 
 

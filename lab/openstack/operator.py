@@ -18,6 +18,7 @@ from openstack.connection import Connection
 
 from lab import settings
 from lab.commands import run
+from lab.drivers.nova import inventory
 from lab.openstack import build, config, secrets, services
 
 CATALOG = Path(__file__).with_name("catalog.yml")
@@ -268,6 +269,28 @@ def wait_for_reports(cloud: Connection, started: Mapping[str, datetime], deadlin
             ],
             environment=services.environment() | {settings.PROCESS_MARK: "1"},
         )
+
+
+def wait_for_cards(cloud: Connection, deadline: float = 120) -> None:
+    """Wait until placement knows the cards of every GPU server; a server that wants one would find no host before."""
+    limit = time.monotonic() + deadline
+    while late := [
+        host for host in settings.GPU_SERVERS if missing_cards(inventory.server(host), _offered(cloud, host))
+    ]:
+        if time.monotonic() > limit:
+            raise TimeoutError(f"no cards in placement after {deadline:.0f} s of {', '.join(late)}")
+        time.sleep(0.3)
+
+
+def missing_cards(server: inventory.Server, offered: Mapping[str, int]) -> list[str]:
+    """Resource classes of cards of which placement does not know as many as a server has."""
+    return [name for name, number in server.gpus.items() if offered.get(name) != number]
+
+
+def _offered(cloud: Connection, host: str) -> dict[str, int]:
+    found = [provider for provider in cloud.placement.resource_providers(name=host) if provider.name == host]
+    each = (cloud.placement.resource_provider_inventories(provider) for provider in found)
+    return {entry.resource_class: entry.total for entries in each for entry in entries}
 
 
 def _reports(cloud: Connection) -> dict[tuple[str, str], str | None]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import processes, settings, sysctls
+from lab.drivers.nova import inventory
 from lab.openstack import operator
 
 NAME = "nova-compute-gpu-server-1"
@@ -59,6 +60,13 @@ def test_the_program_that_never_reported_is_named() -> None:
     known = reports("2026-11-24T08:00:07Z")
     del known[operator.REPORTING[NAME]]
     assert operator.missing_reports(known, STARTED) == [NAME]
+
+
+def test_a_server_whose_cards_placement_does_not_know_is_waited_for() -> None:
+    server = inventory.server("gpu-server-2")
+    assert operator.missing_cards(server, {}) == ["CUSTOM_GPU_A100", "CUSTOM_GPU_A30"]
+    assert operator.missing_cards(server, {"CUSTOM_GPU_A100": 1, "CUSTOM_GPU_A30": 1}) == ["CUSTOM_GPU_A100"]
+    assert operator.missing_cards(server, {**server.gpus, "VCPU": 8}) == []
 
 
 def test_only_settings_that_are_too_low_are_raised() -> None:
