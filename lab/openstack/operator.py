@@ -259,16 +259,9 @@ def wait_for_reports(cloud: Connection, started: Mapping[str, datetime], deadlin
             )
         time.sleep(0.5)
     if {server.name for server in cloud.compute.hypervisors()} < set(settings.GPU_SERVERS):
-        run(
-            [
-                build.environment_folder() / "bin/nova-manage",
-                "--config-file",
-                config.ETC / "nova/nova.conf",
-                "cell_v2",
-                "discover_hosts",
-            ],
-            environment=services.environment() | {settings.PROCESS_MARK: "1"},
-        )
+        program, settled = build.environment_folder() / "bin/nova-manage", config.ETC / "nova/nova.conf"
+        environment = services.environment() | {settings.PROCESS_MARK: "1"}
+        run([program, "--config-file", settled, "cell_v2", "discover_hosts"], environment=environment)
 
 
 def wait_for_cards(cloud: Connection, deadline: float = 120) -> None:
