@@ -9,6 +9,7 @@ from typing import Any
 
 import openstack
 
+from lab.openstack import operator
 from lab.settings import HOST_ADDRESS, SITE_STATE
 from tests.support import eventually
 
@@ -111,13 +112,19 @@ class Project:
         return self.run(source, f"ping -c1 -W1 {address}").returncode == 0
 
     def drop(self, *names: str) -> None:
-        """Delete servers and wait until they are gone: only then has somebody else their cards."""
+        """Delete servers and wait until they are gone, and what they took is free, which comes a moment later."""
         compute = self.cloud.compute
         servers = [server for server in map(compute.find_server, names) if server]
         for server in servers:
             compute.delete_server(server)
         for server in servers:
             compute.wait_for_delete(server, interval=1, wait=120)
+        placement = operator.connect().placement
+
+        def free() -> bool:
+            return not any(placement.get(f"/allocations/{server.id}").json()["allocations"] for server in servers)
+
+        eventually(free, 30, "what the servers took is free")
 
     def sweep(self) -> None:
         """Delete everything."""
