@@ -6,7 +6,7 @@ Everything here is idempotent and runs as cloud administrator, outside the fabri
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -251,13 +251,7 @@ def missing_reports(reports: Mapping[tuple[str, str], str | None], started: Mapp
 
 def wait_for_reports(cloud: Connection, started: Mapping[str, datetime], deadline: float = 240) -> None:
     """Wait until every worker that has no port of its own has reported since it started, and nova knows its hosts."""
-    limit = time.monotonic() + deadline
-    while late := missing_reports(_reports(cloud), started):
-        if time.monotonic() > limit:
-            raise TimeoutError(
-                f"no report after {deadline:.0f} s from {', '.join(late)}; see `python -m lab logs {late[0]}`"
-            )
-        time.sleep(0.5)
+    _outwait(lambda: missing_reports(_reports(cloud), started), deadline, "no report")
     if {server.name for server in cloud.compute.hypervisors()} < set(settings.GPU_SERVERS):
         program, settled = build.environment_folder() / "bin/nova-manage", config.ETC / "nova/nova.conf"
         environment = services.environment() | {settings.PROCESS_MARK: "1"}
@@ -266,12 +260,22 @@ def wait_for_reports(cloud: Connection, started: Mapping[str, datetime], deadlin
 
 def wait_for_cards(cloud: Connection, deadline: float = 120) -> None:
     """Wait until placement knows the cards of every GPU server; a server that wants one would find no host before."""
+
+    def late() -> list[str]:
+        missing = {host: missing_cards(inventory.server(host), _offered(cloud, host)) for host in settings.GPU_SERVERS}
+        return [f"nova-compute-{host}" for host, cards in missing.items() if cards]
+
+    _outwait(late, deadline, "no cards in placement")
+
+
+def _outwait(late: Callable[[], list[str]], deadline: float, lacking: str) -> None:
+    """Wait until no program is late. Raises TimeoutError, which says what is lacking of which."""
     limit = time.monotonic() + deadline
-    while late := [
-        host for host in settings.GPU_SERVERS if missing_cards(inventory.server(host), _offered(cloud, host))
-    ]:
+    while names := late():
         if time.monotonic() > limit:
-            raise TimeoutError(f"no cards in placement after {deadline:.0f} s of {', '.join(late)}")
+            raise TimeoutError(
+                f"{lacking} after {deadline:.0f} s from {', '.join(names)}; see `python -m lab logs {names[0]}`"
+            )
         time.sleep(0.3)
 
 
