@@ -210,12 +210,15 @@ def merged(base: Any, change: Any) -> Any:
 def start_playbook(
     name: str, *arguments: str, inventory: Path = INVENTORY, output: IO[bytes] | int = subprocess.DEVNULL
 ) -> subprocess.Popen[bytes]:
-    """Start a playbook as the leader of its own process group, for tests that kill it."""
+    """Start a playbook as the leader of its own process group, for tests that kill it.
+
+    Its output tells when each task starts on each host; otherwise a task shows only once it has ended somewhere.
+    """
     command: Sequence[str] = [str(BIN / "ansible-playbook"), "-i", str(inventory), f"playbooks/{name}.yml", *arguments]
     return subprocess.Popen(
         command,
         cwd=ROOT,
-        env=os.environ | ENVIRONMENT,
+        env=os.environ | ENVIRONMENT | {"ANSIBLE_SHOW_PER_HOST_START": "true"},
         start_new_session=True,
         stdout=output,
         stderr=subprocess.STDOUT,
