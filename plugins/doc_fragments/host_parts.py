@@ -80,6 +80,10 @@ options:
               beginning.
             type: str
             default: ""
+          link:
+            description: In place of O(parts[].files[].content), where a symbolic link leads.
+            type: str
+            default: ""
           mode:
             description: Its mode, as an octal string.
             type: str

@@ -171,6 +171,7 @@ FILE = {
     "secret_content": {"type": "str", "no_log": True},
     "line": {"type": "str", "default": ""},
     "after": {"type": "str", "default": ""},
+    "link": {"type": "str", "default": ""},
     "mode": {"type": "str", "default": "0644"},
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},

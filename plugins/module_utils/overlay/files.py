@@ -19,6 +19,7 @@ class Wanted:
     """One file as declared; ``content`` None means that there shall be none.
 
     With ``line`` the file is somebody else's and only has to hold that line, after the first that ``after`` matches.
+    With ``link`` it is a symbolic link to there.
     """
 
     path: str
@@ -30,17 +31,19 @@ class Wanted:
     apply: str = ""
     line: str = ""
     after: str = ""
+    link: str = ""
     secret: bool = False
 
 
 @dataclass(frozen=True)
 class Found:
-    """One file as found; ``content`` None means that there is none."""
+    """One file as found; ``content`` None means that there is none, and ``link`` that it is a link to there."""
 
     content: str | None = None
     mode: int = 0
     owner: str = ""
     group: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,10 @@ def plan(wanted: list[Wanted], found: dict[str, Found]) -> list[Step]:
     for declared in wanted:
         current = found[declared.path]
         item = with_line(declared, current)
+        if item.link:
+            if current.link != item.link:
+                steps.append(Step(item, current, rewrite=True))
+            continue
         if item.content is None:
             if current.content is not None:
                 steps.append(Step(item, current, rewrite=True))
@@ -106,19 +113,22 @@ def plan(wanted: list[Wanted], found: dict[str, Found]) -> list[Step]:
 
 def find(path: str, owner_name, group_name) -> Found:
     """Return the file at a path; ``owner_name`` and ``group_name`` give the names of a uid and a gid."""
+    link = os.readlink(path) if os.path.islink(path) else ""
     try:
         with open(path, "rb") as stream:
             content = stream.read().decode("utf-8", "surrogateescape")
             info = os.fstat(stream.fileno())
     except (FileNotFoundError, NotADirectoryError):
-        return Found()
-    return Found(content, stat.S_IMODE(info.st_mode), owner_name(info.st_uid), group_name(info.st_gid))
+        return Found(link=link)
+    return Found(content, stat.S_IMODE(info.st_mode), owner_name(info.st_uid), group_name(info.st_gid), link)
 
 
 def difference(step: Step) -> dict[str, str]:
     """Return Ansible's diff of one step."""
     wanted, found = step.wanted, step.found
     before, after = found.content or "", wanted.content or ""
+    if wanted.link:
+        before, after = f"link to {found.link}\n" if found.link else before, f"link to {wanted.link}\n"
     if wanted.secret:
         before, after = "(hidden)\n" if before else "", "(hidden, new)\n"
     if not step.rewrite:

@@ -10,12 +10,14 @@ import os
 import pwd
 import shlex
 import tempfile
+from collections.abc import Iterable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.commands import run_all
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import (
     RELOAD,
+    Found,
     Step,
     declared,
     find,
@@ -43,9 +45,22 @@ def group_name(gid: int) -> str:
         return str(gid)
 
 
+def found_files(paths: Iterable[str]) -> dict[str, Found]:
+    """Return what is at each of the paths."""
+    return {path: find(path, owner_name, group_name) for path in paths}
+
+
 def carry_out(module: AnsibleModule, step: Step) -> None:
     """Make one file as it shall be."""
     wanted = step.wanted
+    if wanted.link:
+        os.makedirs(os.path.dirname(wanted.path), mode=0o755, exist_ok=True)
+        draft = f"{wanted.path}.new"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
+        os.symlink(wanted.link, draft)
+        os.replace(draft, wanted.path)
+        return
     if wanted.content is None:
         os.unlink(wanted.path)
         return
@@ -94,7 +109,7 @@ class Part:
         self._options = options
         self._name = options["name"]
         wanted = [declared(item) for item in options["files"]]
-        self.steps = plan(wanted, {item.path: find(item.path, owner_name, group_name) for item in wanted})
+        self.steps = plan(wanted, found_files(item.path for item in wanted))
         self.paths = [step.wanted.path for step in self.steps]
         self._pending = read_pending(self._name)
         commands = to_apply(wanted, self.paths, self._pending)

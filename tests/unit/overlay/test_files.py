@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from pathlib import Path
 
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import (
     RELOAD,
@@ -10,6 +11,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files imp
     Wanted,
     declared,
     difference,
+    find,
     plan,
     to_apply,
 )
@@ -52,6 +54,25 @@ def test_a_line_is_put_after_the_line_that_matches() -> None:
 def test_a_file_that_holds_the_line_is_left_alone_whatever_else_it_holds() -> None:
     found = Found("version = 2\nimports = []\nforeign = true", 0o644, "root", "root")
     assert plan([Wanted("/f", line="imports = []", after="^version")], {"/f": found}) == []
+
+
+def test_a_link_leads_where_it_shall_whether_something_is_there_or_not(tmp_path: Path) -> None:
+    path = tmp_path / "link"
+
+    def found() -> dict[str, Found]:
+        return {str(path): find(str(path), str, str)}
+
+    wanted = [Wanted(str(path), link="there")]
+    (step,) = plan(wanted, found())
+    assert difference(step)["after"] == "link to there\n" and difference(step)["before"] == ""
+    path.symlink_to("there")
+    assert plan(wanted, found()) == []
+    (tmp_path / "there").write_text("a")
+    assert plan(wanted, found()) == []
+    path.unlink()
+    path.symlink_to("elsewhere")
+    (step,) = plan(wanted, found())
+    assert difference(step)["before"] == "link to elsewhere\n"
 
 
 def test_equal_commands_run_once_and_in_order() -> None:
