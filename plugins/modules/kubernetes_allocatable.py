@@ -10,10 +10,10 @@ author: AI_INFN platform maintainers (@ai-infn)
 short_description: Wait until nodes offer exactly the devices that they should
 version_added: 0.1.0
 description:
-  - Runs on a control plane, after something has changed the devices that a device plugin offers. Changes nothing.
+  - Runs on a control plane, after something has changed the devices that a device plugin offers.
   - When the deadline passes, the error says for each node what it offers, what it should, and how the plugin's pod is.
 extends_documentation_fragment:
-  - ai_infn.platform.attributes.info
+  - ai_infn.platform.attributes
 options:
   nodes:
     description: For each Node by its name, how many of each resource it shall offer. Of others it shall have none.
@@ -27,6 +27,10 @@ options:
     description: Label selector of the device plugin's pods. Where the cluster has none nothing is waited for.
     type: str
     required: true
+  uncordon:
+    description: Whether a cordon of M(ai_infn.platform.kubernetes_drain) is taken back then. Another one stays.
+    type: bool
+    default: false
   timeout:
     description: Seconds after which waiting has failed.
     type: int
@@ -50,11 +54,17 @@ waited:
   description: Whether there was a device plugin to wait for.
   returned: success
   type: bool
+uncordoned:
+  description: The nodes whose cordon was taken back, or would be.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.allocatable import differing, plugin_state
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import ApiError, Kubernetes, wait_for
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.node import Node
 
 
 class NotOfferedError(Exception):
@@ -72,7 +82,7 @@ def wait(client: Kubernetes, params, check_mode: bool) -> bool:
 
     if check_mode or not plugins():
         return False
-    if not wait_for(lambda: not left(), params["timeout"]):
+    if not wait_for(lambda: not left(), params["timeout"], 0.2):
         pods = plugins()
         sentences = [f"{name}: {text} ({plugin_state(pods, name)})" for name, text in left().items()]
         raise NotOfferedError(
@@ -89,17 +99,21 @@ def main() -> None:
             "nodes": {"type": "dict", "required": True},
             "prefix": {"type": "str", "required": True},
             "plugin": {"type": "str", "required": True},
+            "uncordon": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 120},
             "kubeconfig": {"type": "path", "default": "/etc/kubernetes/admin.conf"},
         },
         supports_check_mode=True,
     )
     try:
-        waited = wait(Kubernetes(module.params["kubeconfig"]), module.params, module.check_mode)
+        client = Kubernetes(module.params["kubeconfig"])
+        waited = wait(client, module.params, module.check_mode)
+        names = module.params["nodes"] if module.params["uncordon"] else []
+        uncordoned = [name for name in names if Node(client, name).release(module.check_mode)]
     except (ApiError, NotOfferedError, OSError) as error:
         module.fail_json(msg=str(error))
     else:
-        module.exit_json(changed=False, waited=waited)
+        module.exit_json(changed=bool(uncordoned), waited=waited, uncordoned=uncordoned)
 
 
 if __name__ == "__main__":

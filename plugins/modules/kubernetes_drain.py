@@ -85,115 +85,79 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client im
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.drain import (
     blockers,
     budgets_of,
-    cordon_patch,
     describe,
-    has_ended,
     is_our_cordon,
     leaving,
     name_of,
     pod_path,
-    shut_out,
 )
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.node import Node
 
 
 class DrainError(Exception):
     """Pods are left; the message names them and what keeps them."""
 
 
-class Node:
-    """One node and its pods."""
+class Drained(Node):
+    """A Node from which pods have to leave: all, or those of these UIDs."""
 
     def __init__(self, client: Kubernetes, name: str, only: list[str] | None = None) -> None:
-        self._client = client
-        self._path = f"/api/v1/nodes/{name}"
-        self._name = name
+        super().__init__(client, name)
         self._only = only
         self.refusals: dict[str, str] = {}
 
-    def find(self) -> dict | None:
-        """Return the Node, or None."""
-        return self._client.find(self._path)
-
-    def all_pods(self) -> list[dict]:
-        """Return the pods of the node."""
-        return self._client.get("/api/v1/pods", fieldSelector=f"spec.nodeName={self._name}")["items"]
-
-    def pods(self) -> list[dict]:
+    def leaving(self) -> list[dict]:
         """Return the pods that must leave."""
-        return leaving(self.all_pods(), self._only)
-
-    def left(self) -> list[dict]:
-        """Return UID and name of the pods that live on the node."""
-        living = [pod for pod in self.all_pods() if not has_ended(pod)]
-        return [{"uid": pod["metadata"]["uid"], "name": name_of(pod)} for pod in living]
-
-    def let_in(self) -> None:
-        """Have the DaemonSets make those pods anew that the node refused while it shut down."""
-        for pod in shut_out(self.all_pods()):
-            self._client.delete(pod_path(pod))
+        return leaving(self.pods(), self._only)
 
     def budgets(self) -> list[dict]:
         """Return all disruption budgets."""
-        return self._client.get("/apis/policy/v1/poddisruptionbudgets")["items"]
-
-    def cordon(self, on: bool) -> None:
-        """Cordon in our name, or take that back."""
-        self._client.merge(self._path, cordon_patch(on))
+        return self.client.get("/apis/policy/v1/poddisruptionbudgets")["items"]
 
     def evict(self) -> bool:
         """Ask once more for every pod's eviction; return whether none is left."""
-        left = self.pods()
+        left = self.leaving()
         for pod in left:
             if "deletionTimestamp" in pod["metadata"]:
                 continue
             metadata = {key: pod["metadata"][key] for key in ("name", "namespace")}
             body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
             try:
-                self._client.request("POST", f"{pod_path(pod)}/eviction", body)
+                self.client.request("POST", f"{pod_path(pod)}/eviction", body)
             except ApiError as error:
                 self.refusals[name_of(pod)] = str(error)
         return not left
 
     def drain(self, timeout: int) -> None:
         """Evict until none is left. Raises DrainError."""
-        if not wait_for(self.evict, timeout, 1.0):
-            sentences = blockers(self.pods(), self.budgets(), self.refusals)
-            raise DrainError(f"{self._name} was not drained within {timeout} s: " + "; ".join(sentences))
+        if not wait_for(self.evict, timeout, 0.2):
+            sentences = blockers(self.leaving(), self.budgets(), self.refusals)
+            raise DrainError(f"{self.name} was not drained within {timeout} s: " + "; ".join(sentences))
 
 
-def drain(node: Node, params, check_mode: bool) -> dict:
+def drain(node: Drained, params, check_mode: bool) -> dict:
     """Drain one node, or only cordon it, and return the result."""
     found = node.find()
     if found is None:
         return {"changed": False, "pods": [], "left": [], "cordoned": False}
-    pods = node.pods() if params["state"] == "drained" else []
+    pods = node.leaving() if params["state"] == "drained" else []
     names = [describe(pod) for pod in pods]
     needed = not found["spec"].get("unschedulable")
     result = {"changed": needed or bool(names), "pods": names, "cordoned": needed}
     if check_mode:
         budgets = node.budgets() if pods else []
         kept = [f"{name_of(pod)}: {', '.join(budgets_of(pod, budgets))}" for pod in pods if budgets_of(pod, budgets)]
-        return {**result, "left": node.left(), "blocked": kept}
+        return {**result, "left": node.living(), "blocked": kept}
     if needed:
         node.cordon(True)
     try:
         if params["state"] == "drained":
             node.drain(params["timeout"])
-        return {**result, "left": node.left()}
+        return {**result, "left": node.living()}
     except BaseException:
         if needed or is_our_cordon(found):
             node.cordon(False)
         raise
-
-
-def release(node: Node, check_mode: bool) -> dict:
-    """Take back a cordon of ours and return the result."""
-    found = node.find()
-    ours = found is not None and is_our_cordon(found)
-    if ours and not check_mode:
-        node.cordon(False)
-        node.let_in()
-    return {"changed": ours, "pods": [], "left": node.left() if found else [], "cordoned": False}
 
 
 def main() -> None:
@@ -209,9 +173,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        node = Node(Kubernetes(module.params["kubeconfig"]), module.params["name"], module.params["pods"])
+        node = Drained(Kubernetes(module.params["kubeconfig"]), module.params["name"], module.params["pods"])
         if module.params["state"] == "schedulable":
-            result = release(node, module.check_mode)
+            changed = node.release(module.check_mode)
+            result = {"changed": changed, "pods": [], "left": node.living(), "cordoned": False}
         else:
             result = drain(node, module.params, module.check_mode)
     except (ApiError, DrainError, OSError) as error:

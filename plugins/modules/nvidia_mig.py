@@ -28,6 +28,11 @@ options:
     description: Number of cards that the host has.
     type: int
     required: true
+  state:
+    description: V(planned) changes no card and tells what V(cut) would do.
+    type: str
+    choices: [cut, planned]
+    default: cut
   layout:
     description: How the cards are cut, as P(ai_infn.platform.gpu_layout_problems#filter) describes it. Left out, all
       cards are whole.
@@ -54,9 +59,19 @@ options:
   planned_from:
     description: What RV(state) was when the change was planned. If it is another one now nothing is changed.
     type: str
+  record:
+    description: File from which C(nvidia-mig-parted) makes the slices again, at boot for example. It is written where
+      the cards are as declared, and only there. Cards that cannot be cut have none.
+    type: path
   services:
     description: Services of the host that use the cards. Those that run are stopped while cards are cut, and started
       again whatever comes of it.
+    type: list
+    elements: str
+    default: []
+  observers:
+    description: Programs that look at the cards again when they get the signal C(HUP), as NVIDIA's device plugin does.
+      They get it after each attempt to cut.
     type: list
     elements: str
     default: []
@@ -134,14 +149,13 @@ reboot_required:
 """
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.capacity import resources
-from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.cards import Card, layout_of
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.cards import Card, as_layout
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.clients import ClientError, stopped, told
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.driver import Driver, StepError
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.holders import CHECKPOINT, read_holders
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.layout import (
@@ -150,6 +164,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.layout import
     found_problems,
     resolve,
 )
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.mig_parted import record_of
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.nvml import Nvml, NvmlError
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.plan import (
     Plan,
@@ -160,18 +175,14 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.plan import (
 )
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.profiles import MODELS
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.steps import describe
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import Step, Wanted, difference
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import plan as plan_files
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.parts import carry_out as write
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.parts import found_files
 
 
 class NotNow(RuntimeError):
     """The cards cannot be changed as they are now."""
-
-
-def as_layout(cards: list[Card]) -> list[dict[str, Any]]:
-    """Return cards in the form in which an inventory declares them."""
-    states = [(card.index, layout_of(card)) for card in cards]
-    return [
-        {"cards": [index], "slices": list(state.profiles)} for index, state in states if state.mig and state.profiles
-    ]
 
 
 def held_by(pods: list[dict[str, str]], checkpoint: str) -> dict[str, dict[str, str]]:
@@ -206,19 +217,10 @@ def carry_out(driver: Driver, plan: Plan, params: dict[str, Any], held: dict[str
     return driver.carry_out(plan.steps).reboot_required
 
 
-@contextmanager
-def stopped(module: AnsibleModule, services: list[str]) -> Iterator[None]:
-    """Stop those of the services that run, and start them again. Raises NotNow where one cannot be stopped."""
-    listing = ["systemctl", "list-units", "--state=active", "--plain", "--no-legend", "--full", *services]
-    lines = module.run_command(listing)[1].splitlines() if services else []
-    names = [line.split()[0] for line in lines if line.strip()]
-    try:
-        if names and module.run_command(["systemctl", "stop", *names])[0]:
-            raise NotNow(f"services that use the cards do not stop: {', '.join(names)}. Remedy: see systemctl status.")
-        yield
-    finally:
-        if names and module.run_command(["systemctl", "start", *names])[0]:
-            module.warn(f"services that use the cards do not start again: {', '.join(names)}. Remedy: systemctl start.")
+def record(module: AnsibleModule, host: Declared) -> list[Step]:
+    """Return what has to change in the file that restores the layout of a host."""
+    path = module.params["record"]
+    return plan_files([Wanted(path, record_of(host))], found_files([path])) if path else []
 
 
 def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
@@ -238,15 +240,19 @@ def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
     before = driver.cards()
     held = held_by(params["pods"], params["checkpoint"])
     plan = make_plan(table, before, wanted, frozenset(held))
-    reboot_required = False
-    if not module.check_mode:
-        with stopped(module, params["services"] if plan.changed else []):
+    cut, reboot_required = params["state"] == "cut", False
+    if cut and plan.changed and not module.check_mode:
+        with stopped(module, params["services"]), told(module, params["observers"]):
             reboot_required = carry_out(driver, plan, params, held)
         left = [] if reboot_required else differences(driver.cards(), wanted)
         if left:
             raise StepError(f"every step succeeded, and yet {' '.join(left)}", restored=False)
+    recorded = [] if reboot_required or (plan.changed and not cut) else record(module, host)
+    if not module.check_mode:
+        for step in recorded:
+            write(module, step)
     return {
-        "changed": plan.changed,
+        "changed": (cut and plan.changed) or bool(recorded),
         "steps": describe(plan.steps),
         "moves": [str(move) for move in plan.moves],
         "affected": affected(plan.steps),
@@ -257,7 +263,7 @@ def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
         "cards": driver.listing(),
         "restorable": all(card.instances or not card.mig for card in before),
         "reboot_required": reboot_required,
-        "diff": as_diff(plan),
+        "diff": [*(as_diff(plan) if cut else []), *map(difference, recorded)],
     }
 
 
@@ -268,18 +274,21 @@ def main() -> None:
         {
             "model": {"type": "str", "required": True},
             "count": {"type": "int", "required": True},
+            "state": {"type": "str", "choices": ["cut", "planned"], "default": "cut"},
             "layout": {"type": "raw"},
             "pods": {"type": "list", "elements": "dict", "options": pod, "default": []},
             "checkpoint": {"type": "path", "default": CHECKPOINT},
             "planned_from": {"type": "str"},
+            "record": {"type": "path"},
             "services": {"type": "list", "elements": "str", "default": []},
+            "observers": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     try:
         with Nvml() as nvml:
             result = run(module, nvml)
-    except (LayoutError, NvmlError, StepError, NotNow, ValueError) as error:
+    except (ClientError, LayoutError, NvmlError, OSError, StepError, NotNow, ValueError) as error:
         module.fail_json(msg=str(error))
     else:
         module.exit_json(**result)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from .profiles import Profile
 
@@ -84,6 +85,14 @@ def layout_of(card: Card) -> Wanted:
     if not card.mig:
         return WHOLE
     return Wanted(True, tuple(p.name for p in largest_first(instance.profile for instance in card.instances)))
+
+
+def as_layout(cards: Iterable[Card]) -> list[dict[str, Any]]:
+    """Return cards in the form in which an inventory declares them."""
+    states = [(card.index, layout_of(card)) for card in cards]
+    return [
+        {"cards": [index], "slices": list(state.profiles)} for index, state in states if state.mig and state.profiles
+    ]
 
 
 def largest_first(profiles: Iterable[Profile]) -> list[Profile]:

@@ -7,8 +7,9 @@ Source of the format: api/spec/v1 of github.com/NVIDIA/mig-parted. It numbers ca
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from typing import Any
+from typing import Any, Optional
 
 from .cards import Wanted
 from .layout import Declared, resolve
@@ -16,6 +17,7 @@ from .profiles import MODELS
 
 NAME = "declared"
 """Of the one configuration in the file."""
+HEADER = "# Written by ai_infn.platform.nvidia_mig: the layout that the cards were last cut to.\n"
 
 
 def configuration(host: Declared) -> dict[str, Any]:
@@ -29,6 +31,12 @@ def configuration(host: Declared) -> dict[str, Any]:
     if not MODELS[host.model].profiles:
         return {}
     return {"version": "v1", "mig-configs": {NAME: [_entry(wanted, indices) for wanted, indices in cards.items()]}}
+
+
+def record_of(host: Declared) -> Optional[str]:
+    """Return the configuration as a file, in the part of YAML that is JSON; None where no card can be cut."""
+    found = configuration(host)
+    return f"{HEADER}{json.dumps(found, indent=2)}\n" if found else None
 
 
 def _entry(wanted: Wanted, indices: list[int]) -> dict[str, Any]:

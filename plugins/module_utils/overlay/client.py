@@ -171,13 +171,17 @@ class Kubernetes:
 
 
 def wait_for(predicate: Callable[[], Any], deadline: float, interval: float = 0.5) -> Any:
-    """Poll until the predicate is true; return its value, or its last false one after ``deadline`` seconds."""
-    end = time.monotonic() + deadline
+    """Poll until the predicate is true; return its value, or its last false one after ``deadline`` seconds.
+
+    ``interval`` grows to a second, so that what comes soon is seen at once and a long wait costs little.
+    """
+    start = time.monotonic()
     while True:
         value = predicate()
-        if value or time.monotonic() >= end:
+        elapsed = time.monotonic() - start
+        if value or elapsed >= deadline:
             return value
-        time.sleep(interval)
+        time.sleep(max(interval, min(1.0, elapsed / 20)))
 
 
 def api_ready(address: str, port: int = 6443, timeout: float = 3.0) -> bool:

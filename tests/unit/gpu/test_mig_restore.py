@@ -15,7 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.layout import Declared
-from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.mig_parted import configuration
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.mig_parted import record_of
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.profiles import MODELS
 
 from lab import mirror
@@ -55,8 +55,8 @@ class Host:
         assert done.returncode == 0, done.stderr
 
     def record(self, layout: Any, count: int) -> None:
-        """Write what a boot restores, as the role does."""
-        self._file.write_text(yaml.safe_dump(configuration(Declared("guest", self.model, count, layout))))
+        """Write what a boot restores, as the module nvidia_mig does."""
+        self._file.write_text(record_of(Declared("guest", self.model, count, layout)) or "")
 
     def reboot(self) -> None:
         self.guest.reboot()
@@ -87,7 +87,7 @@ def script(model: str, file: Path) -> str:
     known = {
         "gpu_model": model,
         "_nvidia_mig_restore_keep_mode": variables["_nvidia_mig_restore_keep_mode"],
-        "_nvidia_mig_restore_file": str(file),
+        "nvidia_mig_restore_file": str(file),
     }
     loader = DataLoader()
     lookup = lookup_loader.get(
@@ -198,8 +198,8 @@ def test_every_profile_has_the_name_that_nvidia_mig_parted_knows(host: Callable[
     assert "currently applied" in found.restored()
 
 
-def test_the_models_whose_mode_outlives_a_boot_are_those_before_hopper() -> None:
+def test_the_models_that_are_cut_and_whose_mode_outlives_a_boot_are_known() -> None:
     variables = yaml.safe_load((ROOT / "roles/nvidia_mig_restore/vars/main.yml").read_text())
     architectures = {name: cards("host", [name])[0].architecture for name, model in MODELS.items() if model.profiles}
-    ampere = [name for name, found in architectures.items() if found == "ampere"]
-    assert variables["_nvidia_mig_restore_keep_mode"] == ampere
+    kept = {name: found == "ampere" for name, found in architectures.items()}
+    assert variables["_nvidia_mig_restore_keep_mode"] == kept

@@ -126,6 +126,54 @@ def test_services_that_use_the_cards_are_stopped_and_come_back_also_where_a_step
     assert asked.read_text(encoding="utf-8").split() == ["list-units", "stop", "start"]
 
 
+PKILL = """#!/bin/sh
+echo "$*" >>"${0%/*}/told"
+exit 1
+"""
+
+
+def test_who_observes_the_cards_is_told_of_each_attempt_to_cut_and_of_nothing_else(
+    start: Start, tmp_path: Path
+) -> None:
+    guest = start("A100-40GB")
+    program, told = tmp_path / "pkill", tmp_path / "told"
+    program.write_text(PKILL, encoding="utf-8")
+    program.chmod(0o755)
+    observers: dict[str, Any] = {"programs": str(tmp_path), "observers": ["nvidia-device-plugin", "discovery"]}
+    cut(guest, "all-1g.5gb", check=True, **observers)
+    cut(guest, "all-1g.5gb", state="planned", **observers)
+    assert not told.exists()
+    cut(guest, "all-1g.5gb", **observers)
+    cut(guest, "all-1g.5gb", **observers)
+    line = "--signal HUP --full (^|/)(nvidia\\-device\\-plugin|discovery)$"
+    assert told.read_text(encoding="utf-8").splitlines() == [line]
+    guest.fault("create-fails 0 2")
+    assert cut(guest, [{"slices": MIXED}], **observers)["failed"]
+    assert told.read_text(encoding="utf-8").splitlines() == [line, line]
+
+
+def test_a_layout_is_on_record_once_the_cards_have_it(start: Start, tmp_path: Path) -> None:
+    guest = start("A100-40GB", passthrough=True)
+    path = tmp_path / "etc" / "config.yaml"
+    record: dict[str, Any] = {"record": str(path)}
+    planned = cut(guest, "all-1g.5gb", state="planned", **record)
+    assert planned["steps"] and not planned["changed"] and planned["diff"] == [] and not path.exists()
+    assert cut(guest, "all-1g.5gb", **record)["reboot_required"] and not path.exists()
+    guest.reboot()
+    cut(guest, "all-1g.5gb")
+    shown = cut(guest, "all-1g.5gb", state="planned", check=True, **record)
+    assert shown["changed"] and '"1g.5gb": 7' in shown["diff"][0]["after"] and not path.exists()
+    assert cut(guest, "all-1g.5gb", state="planned", **record)["changed"]
+    assert '"1g.5gb": 7' in path.read_text(encoding="utf-8")
+    assert not cut(guest, "all-1g.5gb", state="planned", **record)["changed"]
+    guest.fault("create-fails 0 2")
+    assert cut(guest, [{"slices": MIXED}], **record)["failed"]
+    assert '"1g.5gb": 7' in path.read_text(encoding="utf-8")
+    guest.fault()
+    assert cut(guest, [{"slices": MIXED}], **record)["changed"]
+    assert '"3g.20gb": 1' in path.read_text(encoding="utf-8")
+
+
 def test_a_plan_is_not_carried_out_on_cards_that_changed_meanwhile(start: Start) -> None:
     guest = start("A100-40GB")
     cut(guest, "all-1g.5gb")

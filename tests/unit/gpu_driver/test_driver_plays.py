@@ -17,7 +17,7 @@ import yaml
 from tests.support import ROOT
 
 PRETENDED = ("nvidia_driver_info", "kubernetes_drain", "host_setup")
-BUILTIN = ("apt", "command", "file", "modprobe", "reboot", "systemd_service")
+BUILTIN = ("apt", "command", "modprobe", "reboot", "systemd_service")
 VERSION, NEWER = "550.163.01", "550.90.07"
 HOST: dict[str, Any] = {
     "loaded": VERSION,

@@ -7,10 +7,9 @@ from itertools import combinations, product
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
-from ansible.plugins.loader import filter_loader
+import yaml
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.layout import Declared, LayoutError
-from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.mig_parted import configuration
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.mig_parted import configuration, record_of
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.placement import span
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.plan import differences, make_plan
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.profiles import MODELS, Profile
@@ -24,11 +23,6 @@ def entries(layout: Any, count: int = 3, model: str = "A100-40GB") -> list[dict[
     written = configuration(Declared("gpu-1", model, count, layout))
     assert written["version"] == "v1" and list(written["mig-configs"]) == ["declared"]
     return list(written["mig-configs"]["declared"])
-
-
-def filtered(**variables: Any) -> Any:
-    variables = {"inventory_hostname": "gpu-1", **variables}
-    return filter_loader.get("ai_infn.platform.mig_parted_config").j2_function(variables)
 
 
 def test_equal_cards_are_one_entry_and_every_card_is_in_one() -> None:
@@ -53,21 +47,20 @@ def test_whole_cards_that_could_be_cut_are_said_to_be_whole() -> None:
 @pytest.mark.parametrize("model", ["T4", "RTX5000"])
 def test_cards_without_mig_have_no_configuration(model: str) -> None:
     assert configuration(Declared("gpu-1", model, 8, None)) == {}
-    assert filtered(gpu_model=model, gpu_count=8) == {}
+    assert record_of(Declared("gpu-1", model, 8, None)) is None
 
 
 def test_a_layout_that_cannot_be_has_no_configuration_but_its_problems() -> None:
     with pytest.raises(LayoutError, match="gpu-1"):
         configuration(Declared("gpu-1", "T4", 1, "all-1g.5gb"))
-    with pytest.raises(AnsibleFilterError, match="at most 7"):
-        filtered(gpu_model="A100-40GB", gpu_count=1, gpu_layout=[{"slices": {"1g.5gb": 8}}])
+    with pytest.raises(LayoutError, match="at most 7"):
+        configuration(Declared("gpu-1", "A100-40GB", 1, [{"slices": {"1g.5gb": 8}}]))
 
 
-def test_the_filter_says_nothing_of_a_host_without_cards() -> None:
-    assert filtered() == filtered(gpu_model="", gpu_count=0, gpu_layout="off") == {}
-    assert filtered(gpu_model="A100-40GB", gpu_count=1, gpu_layout="all-1g.5gb") == configuration(
-        Declared("gpu-1", "A100-40GB", 1, "all-1g.5gb")
-    )
+def test_the_file_is_the_configuration_under_a_line_that_says_whose_it_is() -> None:
+    host = Declared("gpu-1", "A100-40GB", 1, "all-1g.5gb")
+    text = record_of(host) or ""
+    assert text.startswith("# Written by ai_infn.platform.nvidia_mig") and yaml.safe_load(text) == configuration(host)
 
 
 def arrangements(names: list[str], table: Mapping[str, Profile]) -> list[list[tuple[str, int]]]:
