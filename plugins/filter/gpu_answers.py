@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.note import note_object
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.report import answer_of, checks
 
 
@@ -20,23 +19,14 @@ def gpu_answers(variables, registered):
     ]
 
 
-def gpu_notes(variables, registered):
-    """Return what is applied to the cluster to note the cards of the hosts that answered."""
-    return [
-        note_object(host["name"], host["model"], host["answer"]["cards"])
-        for host in gpu_answers(variables, registered)
-        if "cards" in host["answer"]
-    ]
-
-
 def gpu_checks(hosts, nodes):
     """Return the status checks of hosts as ``gpu_answers`` returns them, against the Nodes of the cluster."""
     return checks(nodes, [answer_of(**host) for host in hosts])
 
 
 class FilterModule:
-    """The filters ``gpu_answers``, ``gpu_notes`` and ``gpu_checks``."""
+    """The filters ``gpu_answers`` and ``gpu_checks``."""
 
     def filters(self):
         """Return the filters by name."""
-        return {"gpu_answers": gpu_answers, "gpu_notes": gpu_notes, "gpu_checks": gpu_checks}
+        return {"gpu_answers": gpu_answers, "gpu_checks": gpu_checks}

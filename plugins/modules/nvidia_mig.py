@@ -63,6 +63,14 @@ options:
     description: File from which C(nvidia-mig-parted) makes the slices again, at boot for example. It is written where
       the cards are as declared, and only there. Cards that cannot be cut have none.
     type: path
+  node:
+    description: Name of the host's Node. Where the cards are as declared it has a note of what was made, which
+      M(ai_infn.platform.gpu_report) reads, and the labels that let NVIDIA's DaemonSets look at the cards.
+    type: str
+  kubeconfig:
+    description: Kubeconfig by which the host changes its Node. The kubelet's own suffices.
+    type: path
+    default: /etc/kubernetes/kubelet.conf
   services:
     description: Services of the host that use the cards. Those that run are stopped while cards are cut, and started
       again whatever comes of it.
@@ -157,14 +165,14 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.capacity impo
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.cards import Card, as_layout
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.clients import ClientError, stopped, told
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.driver import Driver, StepError
-from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.holders import CHECKPOINT, read_holders
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.holders import CHECKPOINT, held_by
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.kept import NoteError, note, record
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.layout import (
     Declared,
     LayoutError,
     found_problems,
     resolve,
 )
-from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.mig_parted import record_of
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.nvml import Nvml, NvmlError
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.plan import (
     Plan,
@@ -175,20 +183,11 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.plan import (
 )
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.profiles import MODELS
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.steps import describe
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import Step, Wanted, difference
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import plan as plan_files
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.parts import carry_out as write
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.parts import found_files
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import KUBELET_KUBECONFIG
 
 
 class NotNow(RuntimeError):
     """The cards cannot be changed as they are now."""
-
-
-def held_by(pods: list[dict[str, str]], checkpoint: str) -> dict[str, dict[str, str]]:
-    """Return which of the pods holds each device, by the device's UUID."""
-    living = {pod["uid"]: pod for pod in pods}
-    return {device: living[uid] for device, uid in read_holders(checkpoint).items() if uid in living}
 
 
 def holders(plan: Plan, held: dict[str, dict[str, str]]) -> list[dict[str, str]]:
@@ -217,10 +216,10 @@ def carry_out(driver: Driver, plan: Plan, params: dict[str, Any], held: dict[str
     return driver.carry_out(plan.steps).reboot_required
 
 
-def record(module: AnsibleModule, host: Declared) -> list[Step]:
-    """Return what has to change in the file that restores the layout of a host."""
-    path = module.params["record"]
-    return plan_files([Wanted(path, record_of(host))], found_files([path])) if path else []
+def keep(module: AnsibleModule, host: Declared, cards: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Have what was made on record and noted on the Node; return the differences."""
+    path, node = module.params["record"], module.params["node"]
+    return (record(module, path, host) if path else []) + (note(module, node, cards) if node else [])
 
 
 def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
@@ -247,12 +246,10 @@ def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
         left = [] if reboot_required else differences(driver.cards(), wanted)
         if left:
             raise StepError(f"every step succeeded, and yet {' '.join(left)}", restored=False)
-    recorded = [] if reboot_required or (plan.changed and not cut) else record(module, host)
-    if not module.check_mode:
-        for step in recorded:
-            write(module, step)
+    as_declared = not plan.changed or (cut and not module.check_mode and not reboot_required)
+    kept = keep(module, host, driver.listing()) if as_declared else []
     return {
-        "changed": (cut and plan.changed) or bool(recorded),
+        "changed": (cut and plan.changed) or bool(kept),
         "steps": describe(plan.steps),
         "moves": [str(move) for move in plan.moves],
         "affected": affected(plan.steps),
@@ -263,7 +260,7 @@ def run(module: AnsibleModule, nvml: Nvml) -> dict[str, Any]:
         "cards": driver.listing(),
         "restorable": all(card.instances or not card.mig for card in before),
         "reboot_required": reboot_required,
-        "diff": [*(as_diff(plan) if cut else []), *map(difference, recorded)],
+        "diff": [*(as_diff(plan) if cut else []), *kept],
     }
 
 
@@ -280,6 +277,8 @@ def main() -> None:
             "checkpoint": {"type": "path", "default": CHECKPOINT},
             "planned_from": {"type": "str"},
             "record": {"type": "path"},
+            "node": {"type": "str"},
+            "kubeconfig": {"type": "path", "default": KUBELET_KUBECONFIG},
             "services": {"type": "list", "elements": "str", "default": []},
             "observers": {"type": "list", "elements": "str", "default": []},
         },
@@ -288,7 +287,7 @@ def main() -> None:
     try:
         with Nvml() as nvml:
             result = run(module, nvml)
-    except (ClientError, LayoutError, NvmlError, OSError, StepError, NotNow, ValueError) as error:
+    except (ClientError, LayoutError, NoteError, NotNow, NvmlError, OSError, StepError, ValueError) as error:
         module.fail_json(msg=str(error))
     else:
         module.exit_json(**result)

@@ -36,3 +36,9 @@ def _devices(entry: Mapping[str, Any]) -> Iterator[str]:
         for devices in entry["DeviceIDs"].values():
             for device in devices:
                 yield device.partition("::")[0]
+
+
+def held_by(pods: list[dict[str, str]], checkpoint: str) -> dict[str, dict[str, str]]:
+    """Return which of the pods holds each device, by the device's UUID."""
+    living = {pod["uid"]: pod for pod in pods}
+    return {device: living[uid] for device, uid in read_holders(checkpoint).items() if uid in living}

@@ -32,11 +32,18 @@ def note_of(model: str, cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {"model": model, "cards": noted}
 
 
-def note_object(node: str, model: str, cards: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what is applied to the cluster so that a Node has note and labels, and nothing else of it changes."""
+def note_patch(
+    node: Mapping[str, Any], model: str, cards: Iterable[Mapping[str, Any]]
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """Return the merge patch that gives a Node its note and labels, empty where it has them, and Ansible's diff."""
     text = json.dumps(note_of(model, cards), sort_keys=True, separators=(",", ":"))
-    metadata = {"name": node, "labels": CUT, "annotations": {ANNOTATION: text}}
-    return {"apiVersion": "v1", "kind": "Node", "metadata": metadata}
+    wanted = {"labels": CUT, "annotations": {ANNOTATION: text}}
+    found = {kind: {key: node["metadata"].get(kind, {}).get(key) for key in values} for kind, values in wanted.items()}
+    if found == wanted:
+        return {}, []
+    name = node["metadata"]["name"]
+    before, after = (json.dumps(value, indent=1, sort_keys=True) + "\n" for value in (found, wanted))
+    return {"metadata": wanted}, [{"before_header": name, "after_header": name, "before": before, "after": after}]
 
 
 def read_note(text: Optional[str]) -> Optional[dict[str, Any]]:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.cluster import gpu_nodes, gpu_pods
-from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.note import note_object
+from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.note import note_patch
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.report import answer_of, report
 
 Json = dict[str, Any]
@@ -42,7 +42,9 @@ def node(
     model: str = "A100-40GB",
 ) -> Json:
     """Return a Node of the API on which cards are noted, or none; resources without their prefix."""
-    metadata = note_object(name, model, cards)["metadata"] if cards is not None else {"name": name}
+    metadata = {"name": name}
+    if cards is not None:
+        metadata |= note_patch({"metadata": metadata}, model, cards)[0]["metadata"]
     allocatable = {"cpu": "4", **{f"nvidia.com/{key}": str(number) for key, number in (offered or {}).items()}}
     return {
         "metadata": {**metadata, "labels": {"nvidia.com/gpu.present": "true"}},

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from ansible_collections.ai_infn.platform.plugins.module_utils.gpu.note import (
     ANNOTATION,
+    CUT,
     lost_slices,
-    note_object,
+    note_patch,
     read_note,
 )
 
@@ -14,7 +15,8 @@ from tests.unit.gpu_plan.reported import MIXED, card
 
 
 def noted(*cards: dict[str, object]) -> str:
-    return str(note_object("gpu-1", "A100-40GB", cards)["metadata"]["annotations"][ANNOTATION])
+    patch, _diff = note_patch({"metadata": {"name": "gpu-1"}}, "A100-40GB", cards)
+    return str(patch["metadata"]["annotations"][ANNOTATION])
 
 
 def test_a_note_is_read_as_it_was_written() -> None:
@@ -33,15 +35,16 @@ def test_a_note_is_read_as_it_was_written() -> None:
     }
 
 
-def test_the_same_cards_have_the_same_note_and_nothing_else_of_the_node_is_touched() -> None:
+def test_a_node_that_has_its_note_and_labels_is_left_alone_and_nothing_else_of_one_is_touched() -> None:
     cards = [card("gpu-1", 0, MIXED)]
-    applied = note_object("gpu-1", "A100-40GB", cards)
-    assert applied == note_object("gpu-1", "A100-40GB", [dict(reversed(cards[0].items()))])
-    assert set(applied) == {"apiVersion", "kind", "metadata"} and set(applied["metadata"]) == {
-        "name",
-        "labels",
-        "annotations",
-    }
+    others = {"labels": {"other": "label"}, "annotations": {"other": "note"}}
+    patch, (diff,) = note_patch({"metadata": {"name": "gpu-1", **others}}, "A100-40GB", cards)
+    assert set(patch) == {"metadata"} and set(patch["metadata"]) == {"labels", "annotations"}
+    assert patch["metadata"]["labels"] == CUT and "other" not in diff["after"] and "3g.20gb" in diff["after"]
+    node = {"name": "gpu-1", **{kind: others[kind] | patch["metadata"][kind] for kind in others}}
+    assert note_patch({"metadata": node}, "A100-40GB", [dict(reversed(cards[0].items()))]) == ({}, [])
+    node["labels"] = dict.fromkeys(CUT, "false")
+    assert note_patch({"metadata": node}, "A100-40GB", cards)[0]["metadata"]["labels"] == CUT
 
 
 def test_a_slice_that_no_pod_can_have_is_not_noted() -> None:

@@ -186,12 +186,10 @@ def test_the_status_check_names_the_missing_slice() -> None:
     assert not check["ok"] and f"{HOST} card 0 1g.5gb@3" in check["detail"]
 
 
-def test_the_filters_take_the_answers_from_the_hosts_variables() -> None:
+def test_the_filter_takes_the_answers_from_the_hosts_variables() -> None:
     asked = {"inventory_hostname": HOST, "gpu_model": "A100-40GB", "seen": {"cards": SEVEN, "holders": {}}}
     variables = [asked, {"inventory_hostname": "other", "seen": {"msg": "broken"}}, {"inventory_hostname": "skipped"}]
-    filters = {name: filter_loader.get(f"ai_infn.platform.gpu_{name}").j2_function for name in ("answers", "notes")}
-    assert [note["metadata"]["name"] for note in filters["notes"](variables, "seen")] == [HOST]
-    answers = filters["answers"](variables, "seen")
+    answers = filter_loader.get("ai_infn.platform.gpu_answers").j2_function(variables, "seen")
     assert [(one["name"], one["model"], sorted(one["answer"])) for one in answers] == [
         (HOST, "A100-40GB", ["cards", "holders"]),
         ("other", "", ["msg"]),
