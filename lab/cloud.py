@@ -13,7 +13,7 @@ from lab import fabric, mirror, package_proxy, packages, processes, settings, su
 from lab.commands import run
 from lab.drivers.cleanup import cleanup, remove_guests
 from lab.gpu import build as gpu
-from lab.machine import image
+from lab.machine import image, podman
 from lab.openstack import build, daemons, operator, schema, services
 from lab.phases import Phase
 
@@ -142,6 +142,7 @@ def _offer(say: Say) -> None:
 
 
 def _reports(say: Say) -> None:
+    podman.thaw()  # a benchmark that was killed may have left servers frozen
     cloud = operator.connect()
     started = {name: datetime.fromtimestamp(info["start"], UTC) for name, info in supervise.states().items()}
     operator.wait_for_reports(cloud, started)

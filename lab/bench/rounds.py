@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab import settings
 from lab.bench import guests, planning, state
 from lab.bench.bare import Bare
 from lab.bench.figures import OURS, SIDES
@@ -18,6 +19,7 @@ from lab.bench.guests import CONTROL, BenchError, Host
 from lab.bench.mirrors import Mirrors
 from lab.bench.ours import ALLOWED_ON_OLD_HOSTS, Ours
 from lab.bench.relayout import Relayout
+from lab.machine import podman
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,8 @@ def one_round(plan: Plan, number: int) -> dict[str, Values]:
             raise BenchError(f"the sides end differently in {', '.join(different)}: {ours} and {reference}")
     # The least run of ansible is measured on our side's guests, and is the reference of the run that changes nothing.
     found["reference"]["no_change_run"] = found[OURS].pop("ping")
-    for values in (planning.values(), relayout_values(plan, number)):
-        for side in SIDES:
-            found[side] |= values[side]
-    return found
+    planned = planning.values()
+    return {side: found[side] | planned[side] for side in SIDES}
 
 
 def relayout_values(plan: Plan, number: int) -> dict[str, Values]:
@@ -169,8 +169,25 @@ class Stages:
 def measure(plan: Plan, rounds: int, quiet: Callable[[], float]) -> tuple[list[dict[str, Values]], Sequence[float]]:
     """All rounds, and how busy the rest of the machine was before each."""
     found, busy = [], []
-    for number in range(1, rounds + 1):
-        busy.append(quiet())
-        say(f"round {number} of {rounds}; other work takes {busy[-1]:.0%} of the processors")
-        found.append(one_round(plan, number))
+    with lab_frozen():
+        for number in range(1, rounds + 1):
+            busy.append(quiet())
+            say(f"round {number} of {rounds}; other work takes {busy[-1]:.0%} of the processors")
+            found.append(one_round(plan, number))
+    for number, values in enumerate(found, 1):
+        measured = relayout_values(plan, number)
+        for side in SIDES:
+            values[side] |= measured[side]
     return found, busy
+
+
+@contextmanager
+def lab_frozen() -> Iterator[None]:
+    """The machines of a raised lab stand still, since they would take a good part of the processors."""
+    podman.thaw()  # what a benchmark that was killed has left
+    running = [found for found in podman.containers() if found["State"] == "running"]
+    podman.freeze([found["Names"][0] for found in running if found["Labels"][f"{settings.LABEL}.owner"]])
+    try:
+        yield
+    finally:
+        podman.thaw()
