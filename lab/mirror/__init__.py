@@ -74,9 +74,10 @@ def ensure(progress: Say = print, after_each: Callable[[], object] | None = None
 
 
 def built_program(name: str, progress: Say = print) -> Path:
-    """Path of the one program of an artifact of the lock in its default version, built alone unless it is cached."""
+    """Path of the program that an artifact of the lock is named for, in its default version; built if it was not."""
     makes = builder()
-    (item,) = programs_of(recipe(next(artifact for artifact in locked() if artifact.name == name)))
+    programs = programs_of(recipe(next(artifact for artifact in locked() if artifact.name == name)))
+    item = next(program for program in programs if program.name == name)
     if makes.store.made(makes.program_entry(item)) is None:
         CACHE.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(progress):
