@@ -11,6 +11,7 @@ Source of the requests: etcd's ``rpc.proto``; paths and base64 are those of its 
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import ssl
@@ -42,7 +43,10 @@ class Settings:
 
 
 class Store:
-    """One member's view of the cluster. Requests go to the endpoint that answered last, then to the others."""
+    """One member's view of the cluster. Requests go to the endpoint that answered last, then to the others.
+
+    A change whose answer did not come may have been made; the next look tells.
+    """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
@@ -75,16 +79,17 @@ class Store:
         compare = {"key": self._key("leader"), "target": "VALUE", "result": "EQUAL", "value": _text(unready)}
         return self._transaction([compare], [self._put("leader", ready)])
 
-    def tell(self, term: int, position: Position) -> None:
-        """Say how far this member is that has cut itself off. Raises StoreError."""
+    def tell(self, term: int, position: Position) -> bool:
+        """Say how far this member is that has cut itself off; whether that was heard."""
         value = {"term": term, "timeline": position.timeline, "lsn": position.lsn}
-        self._transaction([], [self._put(f"positions/{self._settings.member}", value)])
+        return self._transaction([], [self._put(f"positions/{self._settings.member}", value)])
 
     def resign(self) -> None:
-        """Give the lease back, so that others need not wait for its end. Raises StoreError."""
-        if self._lease:
-            self._request("lease/revoke", {"ID": self._lease})
-            self._lease = ""
+        """Give the lease back, so that others need not wait for its end. Without an answer it ends by itself."""
+        lease, self._lease = self._lease, ""
+        if lease:
+            with contextlib.suppress(StoreError):
+                self._request("lease/revoke", {"ID": lease})
 
     def _take(self, quorum: Quorum, unchanged: Json) -> bool:
         value = {
@@ -102,8 +107,6 @@ class Store:
         return {"member": self._settings.member, "term": term, "ready": ready}
 
     def _put(self, name: str, value: Json) -> Json:
-        if not self._lease:
-            self._renew()
         return {"requestPut": {"key": self._key(name), "value": _text(value), "lease": self._lease}}
 
     def _renew(self) -> None:
@@ -126,7 +129,12 @@ class Store:
         return as_cluster(values)
 
     def _transaction(self, compare: list[Json], success: list[Json]) -> bool:
-        return bool(self._request("kv/txn", {"compare": compare, "success": success}).get("succeeded"))
+        if not self._lease:  # it comes with a look that is answered
+            return False
+        try:
+            return bool(self._request("kv/txn", {"compare": compare, "success": success}).get("succeeded"))
+        except StoreError:
+            return False
 
     def _key(self, name: str) -> str:
         return _text_of(f"{self._settings.prefix}/{name}")

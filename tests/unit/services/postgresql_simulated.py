@@ -1,51 +1,152 @@
 """A cluster whose servers, network and etcd are a few lines each, driven through random faults, one tick after another.
 
-Real are the decisions. An agent looks, decides, and acts some ticks later on what it saw then, as one does that was
-frozen in between. Commits go to whatever server takes them, as by clients on both sides of a partition.
+Real are the agents and their decisions. An agent looks, and acts some ticks later on what it saw then, as one does that
+was frozen in between. Commits go to whatever server takes them, as by clients on both sides of a partition.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from postgresql_failover.decision import Act, Cluster, Leader, Position, Quorum, Server, Step, decide
+from postgresql_failover.agent import Agent, Declared
+from postgresql_failover.decision import Cluster, Leader, Position, Quorum, Server, Step, decide
 
 LEASE, T1 = 8, 5
 """Ticks after which a lease ends that is not renewed, and after which a primary stops that cannot renew it."""
+ETCD = "etcd"
 
 Decide = Callable[[str, Server, Cluster, float], Step]
 Entry = tuple[int, int]
 """An entry of a log: the timeline on which it was written, and a number of its own."""
 
 
+class Broken(AssertionError):
+    """A promise was broken."""
+
+
+class Network:
+    """Who reaches whom, and what time it is."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.cut: set[frozenset[str]] = set()
+
+    def linked(self, one: str, other: str) -> bool:
+        return frozenset({one, other}) not in self.cut
+
+
 @dataclass
 class Member:
-    """A host with its server and its agent."""
+    """A host with its server, which the agent moves."""
 
     name: str
+    cluster: Simulation
     log: list[Entry] = field(default_factory=list)
     timeline: int = 1
     running: bool = True
     primary: bool = False
     upstream: str = ""
-    cut_off: int = 0
-    term: int = 0
-    confirmed_by: frozenset[str] = frozenset()
+    cut_off_from: int = 0
+    standbys: frozenset[str] = frozenset()
     alive: bool = True
     frozen_until: int = 0
-    answered: int = 0
-    seen: Cluster | None = None
-    acts_at: int = 0
 
     @property
+    def awake(self) -> bool:
+        return self.alive and self.cluster.network.now >= self.frozen_until
+
+    def look(self) -> Server:
+        return Server(self.running, self.primary, self.upstream, self.cut_off_from)
+
     def position(self) -> Position:
         return Position(max((timeline for timeline, _number in self.log), default=1), len(self.log))
 
+    def stop(self) -> None:
+        self.running = False
 
-class Broken(AssertionError):
-    """A promise was broken."""
+    def start(self) -> None:
+        self.running = True
+
+    def start_cut_off(self) -> None:
+        self.running, self.primary, self.upstream = True, False, ""
+
+    def cut_off(self, term: int) -> None:
+        self.upstream, self.cut_off_from = "", term
+
+    def promote(self, standbys: frozenset[str], confirmations: int) -> None:
+        assert confirmations == self.cluster.confirmations
+        self.timeline = self.cluster.next_timeline()
+        self.primary, self.upstream, self.cut_off_from, self.standbys = True, "", 0, standbys
+
+    def follow(self, member: str) -> None:
+        leader = self.cluster.members[member]
+        if not (leader.running and leader.primary and leader.awake and self.cluster.network.linked(self.name, member)):
+            return
+        if leader.log[: len(self.log)] != self.log:
+            self.log = list(leader.log)
+        self.running, self.primary, self.upstream, self.cut_off_from = True, False, member, 0
+
+    rejoin = follow
+
+    def streams_from(self, source: Member) -> bool:
+        return (
+            self.upstream == source.name
+            and (self.running and not self.primary and self.awake)
+            and (source.running and source.primary and source.awake)
+            and self.cluster.network.linked(self.name, source.name)
+        )
+
+
+class Etcd:
+    """The keys of the cluster."""
+
+    def __init__(self, quorum: Quorum) -> None:
+        self.leader: Leader | None = Leader(quorum.primary, quorum.term, ready=True)
+        self.quorum = quorum
+        self.renewed = 0
+        self.positions: dict[str, tuple[int, Position, int]] = {}
+
+
+class Client:
+    """A member's access to the keys."""
+
+    def __init__(self, member: str, etcd: Etcd, network: Network) -> None:
+        self._member, self._etcd, self._network = member, etcd, network
+        self._answered = 0
+
+    @property
+    def _reached(self) -> bool:
+        return self._network.linked(self._member, ETCD)
+
+    def look(self) -> Cluster:
+        now, etcd = self._network.now, self._etcd
+        if not self._reached:
+            return Cluster(None, None, {}, silence=max(1, now - self._answered))
+        self._answered = now
+        if etcd.leader and etcd.leader.member == self._member:
+            etcd.renewed = now
+        fresh = {name: (term, at) for name, (term, at, told) in etcd.positions.items() if now - told <= LEASE}
+        return Cluster(etcd.leader, etcd.quorum, fresh)
+
+    def lead(self, quorum: Quorum) -> bool:
+        free = self._reached and self._etcd.leader is None and self._etcd.quorum.term + 1 == quorum.term
+        if free:
+            self._etcd.leader, self._etcd.quorum = Leader(self._member, quorum.term, ready=False), quorum
+            self._etcd.renewed = self._network.now
+        return free
+
+    def announce(self, term: int) -> bool:
+        leads = self._reached and self._etcd.leader == Leader(self._member, term, ready=False)
+        if leads:
+            self._etcd.leader = Leader(self._member, term, ready=True)
+        return leads
+
+    def tell(self, term: int, position: Position) -> bool:
+        if self._reached:
+            self._etcd.positions[self._member] = (term, position, self._network.now)
+        return self._reached
 
 
 class Simulation:
@@ -53,55 +154,65 @@ class Simulation:
 
     def __init__(self, hosts: int, confirmations: int, seed: int, decide: Decide = decide) -> None:
         self.random = random.Random(seed)  # noqa: S311  seeded chance, no secret
-        self.decide = decide
-        self.members = {name: Member(name) for name in "abcdefg"[:hosts]}
+        self.network = Network()
         self.confirmations = confirmations
-        self.now = 0
-        self.revision = 1
-        self.timelines = 1
-        self.cut: set[frozenset[str]] = set()
-        self.leader: Leader | None = Leader("a", 1, ready=True)
-        self.renewed = 0
-        self.quorum = Quorum(1, "a", frozenset(self.members) - {"a"}, confirmations)
-        self.positions: dict[str, tuple[int, Position, int]] = {}
-        self.numbers = 0
-        self.acknowledged: list[Entry] = []
-        self.acknowledged_term = 1
-        self.promotions = 0
-        self.faults = True
-        for member in self.members.values():
-            member.upstream = "" if member.name == "a" else "a"
+        names = frozenset("abcdefg"[:hosts])
+        self.etcd = Etcd(Quorum(1, "a", names - {"a"}, confirmations))
+        self.members = {name: Member(name, self, upstream="a") for name in sorted(names)}
         first = self.members["a"]
-        first.primary, first.term, first.confirmed_by = True, 1, self.quorum.standbys
+        first.primary, first.upstream, first.standbys = True, "", names - {"a"}
+        self.agents = {
+            name: self._agent(
+                Agent(Declared(name, names, confirmations, T1), Client(name, self.etcd, self.network), member, decide)
+            )
+            for name, member in self.members.items()
+        }
+        self.faults = True
+        self.timelines = 1
+        self.acknowledged: list[Entry] = []
+        self._numbers = 0
+        self._last_timeline = 1
+
+    @property
+    def promotions(self) -> int:
+        return self.timelines - 1
+
+    def next_timeline(self) -> int:
+        self.timelines += 1
+        return self.timelines
 
     def tick(self) -> None:
         """Let faults happen, logs flow, agents look and act."""
-        self.now += 1
-        self._fault()
-        if self.leader and self.now - self.renewed > LEASE:
-            self.leader = None
+        self.network.now += 1
+        if self.faults and self.random.random() < 0.08:
+            self._fault(self.random.choice(list(self.members.values())))
+        if self.etcd.leader and self.network.now - self.etcd.renewed > LEASE:
+            self.etcd.leader = None
         order = list(self.members.values())
         self.random.shuffle(order)
         for member in order:
-            if not member.alive or self.now < member.frozen_until:
-                continue
-            self._receive(member)
-            self._commit(member)
-            self._agent(member)
+            if member.awake:
+                self._receive(member)
+                self._commit(member)
+                next(self.agents[member.name])
 
     def heal(self) -> None:
         """End all faults."""
-        self.cut.clear()
+        self.faults = False
+        self.network.cut.clear()
         for member in self.members.values():
             member.alive, member.frozen_until = True, 0
 
-    def linked(self, one: str, other: str) -> bool:
-        return frozenset({one, other}) not in self.cut
+    def _agent(self, agent: Agent) -> Iterator[None]:
+        while True:
+            seen = agent.look()
+            for _tick in range(self.random.choice([0, 0, 0, 1, 2])):
+                yield
+            agent.act(seen)
+            yield
 
-    def _fault(self) -> None:
-        if not self.faults or self.random.random() > 0.08:
-            return
-        member = self.random.choice(list(self.members.values()))
+    def _fault(self, member: Member) -> None:
+        others = [name for name in [*self.members, ETCD] if name != member.name]
         kind = self.random.choice(["process", "host", "boot", "freeze", "isolate", "link", "mend", "mend"])
         if kind in ("process", "host"):
             member.running = False
@@ -109,21 +220,17 @@ class Simulation:
         elif kind == "boot":
             member.alive = True
         elif kind == "freeze":
-            member.frozen_until = self.now + self.random.randint(1, 4 * LEASE)
+            member.frozen_until = self.network.now + self.random.randint(1, 4 * LEASE)
         elif kind == "isolate":
-            self.cut |= {frozenset({member.name, other}) for other in [*self.members, "etcd"] if other != member.name}
+            self.network.cut |= {frozenset({member.name, other}) for other in others}
         elif kind == "link":
-            self.cut.add(frozenset({member.name, self.random.choice([*self.members, "etcd"])}))
+            self.network.cut.add(frozenset({member.name, self.random.choice(others)}))
         else:
-            self.cut.clear()
+            self.network.cut.clear()
 
     def _receive(self, member: Member) -> None:
         source = self.members.get(member.upstream)
-        if source is None or not member.running or member.primary or not self.linked(member.name, source.name):
-            return
-        if not (source.running and source.alive and source.primary and self.now >= source.frozen_until):
-            return
-        if source.log[: len(member.log)] == member.log:
+        if source and member.streams_from(source) and source.log[: len(member.log)] == member.log:
             missing = source.log[len(member.log) :]
             member.log += missing[: self.random.randint(0, len(missing))]
 
@@ -131,90 +238,19 @@ class Simulation:
         if not (member.running and member.primary):
             return
         if self.random.random() < 0.5:
-            self.numbers += 1
-            member.log.append((member.timeline, self.numbers))
-        receiving = [
-            other
-            for other in self.members.values()
-            if other.name in member.confirmed_by
-            and other.upstream == member.name
-            and other.running
-            and not other.primary
-            and other.alive
-            and self.now >= other.frozen_until
-            and self.linked(member.name, other.name)
-        ]
+            self._numbers += 1
+            member.log.append((member.timeline, self._numbers))
+        standbys = [self.members[name] for name in member.standbys if self.members[name].streams_from(member)]
         for number, entry in enumerate(member.log, 1):
-            confirmed = [other for other in receiving if other.log[:number] == member.log[:number]]
-            if entry not in self.acknowledged and len(confirmed) >= self.confirmations:
+            confirmed = sum(standby.log[:number] == member.log[:number] for standby in standbys)
+            if entry not in self.acknowledged and confirmed >= self.confirmations:
                 self._acknowledge(member, entry)
 
     def _acknowledge(self, member: Member, entry: Entry) -> None:
-        if member.term < self.acknowledged_term:
-            raise Broken(f"tick {self.now}: {member.name} acknowledges in term {member.term} after a later one did")
+        if member.timeline < self._last_timeline:
+            raise Broken(f"tick {self.network.now}: {member.name} acknowledges after a later primary did")
         lost = [old for old in self.acknowledged if old not in member.log]
         if lost:
-            raise Broken(f"tick {self.now}: {member.name} lacks {len(lost)} acknowledged commits")
-        self.acknowledged_term = member.term
+            raise Broken(f"tick {self.network.now}: {member.name} lacks {len(lost)} acknowledged commits")
+        self._last_timeline = member.timeline
         self.acknowledged.append(entry)
-
-    def _agent(self, member: Member) -> None:
-        if member.seen is None:
-            member.seen = self._look(member)
-            member.acts_at = self.now + self.random.choice([0, 0, 0, 1, 2])
-        if self.now >= member.acts_at:
-            server = Server(member.running, member.primary, member.upstream, member.cut_off)
-            seen, member.seen = member.seen, None
-            self._act(member, self.decide(member.name, server, seen, T1), seen)
-
-    def _look(self, member: Member) -> Cluster:
-        if not self.linked(member.name, "etcd"):
-            return Cluster(None, None, {}, silence=max(1, self.now - member.answered))
-        member.answered = self.now
-        if self.leader and self.leader.member == member.name:
-            self.renewed = self.now
-        if member.running and not member.primary and member.cut_off:
-            self.positions[member.name] = (member.cut_off, member.position, self.now)
-        fresh = {name: (term, at) for name, (term, at, seen) in self.positions.items() if self.now - seen <= LEASE}
-        return Cluster(self.leader, self.quorum, fresh)
-
-    def _act(self, member: Member, step: Step, seen: Cluster) -> None:
-        leader = self.members.get(step.member)
-        if step.act is Act.STOP:
-            member.running = False
-        elif step.act is Act.START:
-            member.running = True
-        elif step.act is Act.START_CUT_OFF:
-            member.running, member.primary, member.upstream = True, False, ""
-        elif step.act is Act.CUT_OFF and seen.quorum:
-            member.upstream, member.cut_off = "", seen.quorum.term
-        elif step.act is Act.LEAD:
-            self._lead(member, seen)
-        elif step.act is Act.PROMOTE and member.running and seen.leader:
-            self.timelines += 1
-            self.promotions += 1
-            member.primary, member.timeline, member.upstream, member.cut_off = True, self.timelines, "", 0
-            self._take_term(member, seen.leader.term)
-        elif step.act is Act.ANNOUNCE and seen.leader:
-            self._take_term(member, seen.leader.term)
-            if self.linked(member.name, "etcd") and self.leader and self.leader.term == seen.leader.term:
-                self.leader = Leader(member.name, self.leader.term, ready=True)
-        elif step.act in (Act.FOLLOW, Act.REJOIN) and leader and leader.running and leader.primary:
-            self._follow(member, leader)
-
-    def _take_term(self, member: Member, term: int) -> None:
-        member.term, member.confirmed_by = term, frozenset(self.members) - {member.name}
-
-    def _lead(self, member: Member, seen: Cluster) -> None:
-        free = self.leader is None and seen.quorum is not None and self.quorum.term == seen.quorum.term
-        if free and self.linked(member.name, "etcd"):
-            self.revision += 1
-            self.leader, self.renewed = Leader(member.name, self.revision, ready=False), self.now
-            standbys = frozenset(self.members) - {member.name}
-            self.quorum = Quorum(self.revision, member.name, standbys, self.confirmations)
-
-    def _follow(self, member: Member, leader: Member) -> None:
-        if self.linked(member.name, leader.name):
-            if leader.log[: len(member.log)] != member.log:
-                member.log = list(leader.log)
-            member.running, member.primary, member.upstream, member.cut_off = True, False, leader.name, 0
