@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from .drawing import css_class, device_name, drawing
-from .shown import HELD, IDLE, MISSING, NOT_OFFERED
+from .shown import HELD, IDLE, MISSING, NOT_OFFERED, several
 
 Json = Mapping[str, Any]
 
@@ -137,7 +137,7 @@ def _host(identity: str, host: Json) -> str:
     ]
     facts = [
         host["product"] or host["model"],
-        f"{host['gpus']} GPUs, {host['allocated']} allocated, {host['idle']} idle",
+        f"{several(host['gpus'], 'GPU')}, {host['allocated']} allocated, {host['idle']} idle",
     ]
     line = escape(" · ".join(filter(None, facts)))
     said = f" <strong>{escape(', '.join(states))}</strong>" if states else ""

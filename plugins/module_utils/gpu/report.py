@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
-from .shown import HELD, View, has, missing_names, shown_cards
+from .shown import HELD, View, has, missing_names, several, shown_cards
 
 Json = Mapping[str, Any]
 
@@ -84,7 +84,8 @@ def checks(nodes: Iterable[Json], answers: Iterable[Json]) -> list[dict[str, Any
 
 def lines(document: Json) -> list[str]:
     """Return the document as a short text: totals, a line for each host, and what is wrong."""
-    totals = "{cards} cards, {gpus} GPUs: {allocated} allocated, {idle} idle".format(**document)
+    there = f"{several(document['cards'], 'card')}, {several(document['gpus'], 'GPU')}"
+    totals = f"{there}: {document['allocated']} allocated, {document['idle']} idle"
     rows = [("host", "model", "cards", "GPUs", "allocated", "idle")]
     for host in document["hosts"]:
         numbers = (host["answering"], host["gpus"], host["allocated"], host["idle"])

@@ -120,3 +120,8 @@ def has(cards: Iterable[Json]) -> Counter[str]:
         else:
             found[WHOLE_CARD] += 1
     return found
+
+
+def several(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 GPU`` or ``7 GPUs``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

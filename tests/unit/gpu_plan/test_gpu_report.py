@@ -36,6 +36,11 @@ def states(found: list[dict[str, Any]]) -> list[str]:
     return [one["state"] for one in found]
 
 
+def test_one_card_is_one_card() -> None:
+    found = document([node("gpu-1", [card("gpu-1")], offered={"gpu": 1})], [answer("gpu-1", [card("gpu-1")])])
+    assert lines(found)[0] == "1 card, 1 GPU: 0 allocated, 1 idle"
+
+
 def test_a_site_without_gpus_is_all_zeros() -> None:
     found = document([], [])
     assert (found["cards"], found["gpus"], found["allocated"], found["idle"]) == (0, 0, 0, 0)
