@@ -187,6 +187,29 @@ def test_a_device_plugin_that_does_not_come_back(raised: Lab, declare: Declare, 
     assert "(pod nvidia-device-plugin-" in said
 
 
+def test_a_way_back_that_fails_too_names_both_reasons_and_the_next_run_mends_it(
+    raised: Lab, declare: Declare, tmp_path: Path
+) -> None:
+    log, inventory = tmp_path / "mig.log", declare(MIXED_FIRST)
+    words = ("--limit", f"control-1,{HOST}", "--extra-vars", "nvidia_mig_offer_timeout=15")
+    raised.ssh(HOST).check_output(f"pkill --signal STOP --full '{PLUGIN}'")
+    try:
+        with log.open("wb") as output:
+            run = start_playbook("mig", *words, inventory=inventory, output=output)
+            eventually(lambda: "MIG 3g" in raised.ssh(HOST).check_output("nvidia-smi -L"), 60, "the card is cut")
+            with fault(raised, HOST, "busy 0"):
+                assert run.wait(120) != 0
+    finally:
+        raised.ssh(HOST).check_output(f"pkill --signal CONT --full '{PLUGIN}'")
+    text = log.read_text(encoding="utf-8")
+    assert f"{HOST} could not have its old layout again. Remedy:" in text
+    assert re.search("First: See that the node offers .*devices were not offered within 15 s", text), text[-3000:]
+    assert re.search("Then: Cut the cards: could not destroy .*In use by another client", text), text[-3000:]
+    assert schedulable(raised)
+    mig(raised, inventory).assert_ok()
+    assert offered(raised)[HOST] == {SLICE: 16, "nvidia.com/mig-2g.10gb": 1, "nvidia.com/mig-3g.20gb": 1}
+
+
 def test_a_host_that_reboots_half_way(raised: Lab, declare: Declare, refused: Refused, tmp_path: Path) -> None:
     log = tmp_path / "mig.log"
     with fault(raised, HOST, "create-hangs 0"), log.open("wb") as output:
