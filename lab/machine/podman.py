@@ -56,12 +56,11 @@ def freeze(names: Sequence[str]) -> None:
         podman("pause", *names)
 
 
-def thaw() -> list[str]:
-    """Have every container of the lab that is frozen go on; returns their names."""
+def thaw() -> None:
+    """Have every container of the lab that is frozen go on."""
     names = [found["Names"][0] for found in containers() if found["State"] == "paused"]
     if names:
         podman("unpause", *names)
-    return names
 
 
 def exists(name: str) -> bool:
