@@ -252,9 +252,12 @@ def main() -> None:
         join = membership.Join(module.params["join"], module.check_mode) if module.params["join"] else None
         repaired = join.prepare() if join else False
         held = hold(module, installed)
-        downloaded = downloads.bring(of_all(module, "downloads"), module.check_mode)
-        parts = [Part(module, options) for options in module.params["parts"]]
-        services = Services(module, of_all(module, "services"))
+        with ThreadPoolExecutor(1) as beside:
+            bringing = beside.submit(downloads.bring, of_all(module, "downloads"), module.check_mode)
+            # What is only looked at costs no time while the downloads run.
+            parts = [Part(module, options) for options in module.params["parts"]]
+            services = Services(module, of_all(module, "services"))
+            downloaded = bringing.result()
         if not module.check_mode:
             for part in parts:
                 part.write()
