@@ -1,6 +1,6 @@
 """Finds and ends the lab's processes, also when nobody supervises them any more.
 
-They have a mark in their environment; nginx, which writes its title over that, is known by its working directory.
+They have a mark in their environment. Programs that write their title over that are known by their working directory.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from lab import settings
 MARK = f"{settings.PROCESS_MARK}=1".encode()
 KEEPS_GUESTS = frozenset({"conmon"})
 """Programs that hold a running guest: ended only together with their guest."""
+TITLED = frozenset({"nginx", "nova-conductor:"})
+"""Programs that write a title over their environment."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def marked(proc: Path = Path("/proc")) -> list[Process]:
             continue
         try:
             state = _stat(folder)
-            ours = has_mark((folder / "environ").read_bytes()) or bool(state and _is_our_nginx(state[0], folder))
+            ours = has_mark((folder / "environ").read_bytes()) or bool(state and _is_ours_by_folder(state[0], folder))
         except OSError:
             continue
         if ours and state and state[2] != "Z":
@@ -50,8 +52,8 @@ def marked(proc: Path = Path("/proc")) -> list[Process]:
     return found
 
 
-def _is_our_nginx(name: str, folder: Path) -> bool:
-    return name == "nginx" and (folder / "cwd").readlink().is_relative_to(settings.STATE)
+def _is_ours_by_folder(name: str, folder: Path) -> bool:
+    return name in TITLED and (folder / "cwd").readlink().is_relative_to(settings.STATE)
 
 
 def end(processes: list[Process], patience: float = 8.0) -> None:

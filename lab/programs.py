@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab import settings
+
 
 @dataclass(frozen=True)
 class Program:
@@ -18,6 +20,6 @@ class Program:
     command: Sequence[str]
     ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
-    directory: Path = Path("/")
+    directory: Path = settings.STATE
     after: Sequence[str] = ()
     deadline: float = 60.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from lab import processes, settings, sysctls
 from lab.drivers.nova import inventory
 from lab.openstack import operator
@@ -33,13 +35,14 @@ def test_marked_processes_are_found_and_zombies_are_not(tmp_path: Path) -> None:
     assert processes.marked(tmp_path) == [processes.Process(101, 1, "nova (api)")]
 
 
-def test_nginx_is_known_by_its_folder_since_its_title_lies_over_its_environment(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["nginx", "nova-conductor:"])
+def test_a_program_whose_title_lies_over_its_environment_is_known_by_its_folder(name: str, tmp_path: Path) -> None:
     folders = {101: settings.STATE / "package-proxy", 102: Path("/var/www"), 103: settings.STATE / "mirror (deleted)"}
     for pid, directory in folders.items():
         folder = tmp_path / str(pid)
         folder.mkdir()
-        (folder / "environ").write_bytes(b"nginx: worker process\0")
-        (folder / "stat").write_text(f"{pid} (nginx) S 1 0 0", encoding="utf-8")
+        (folder / "environ").write_bytes(f"{name} worker\0".encode())
+        (folder / "stat").write_text(f"{pid} ({name}) S 1 0 0", encoding="utf-8")
         (folder / "cwd").symlink_to(directory)
     assert sorted(process.pid for process in processes.marked(tmp_path)) == [101, 103]
 
