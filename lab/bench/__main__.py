@@ -25,6 +25,7 @@ from typing import Any
 from lab import settings, sysctls
 from lab.bench import figures, guests, images, mirrors
 from lab.bench.guests import BenchError
+from lab.bench.processors import busy
 from lab.bench.rounds import Plan, measure, say
 
 LOGS = settings.LOGS / "bench"
@@ -79,14 +80,14 @@ def run(rounds: int, quick: bool) -> dict[str, dict[str, Any]]:
             say("pulling the images once")
             images.preload(Path(folder) / "template", served.registry, sorted(pulled.values()))
             plan = Plan(Path(folder), LOGS, served, kubernetes, pulled["probe"], many=0 if quick else 8)
-            found, busy = measure(plan, rounds, busy_processors)
+            found, others = measure(plan, rounds, busy)
     finally:
         _with_patience(guests.remove_all)
         _with_patience(guests.forget_images)
-    return figures.document(found, conditions(kubernetes, busy))
+    return figures.document(found, conditions(kubernetes, others))
 
 
-def conditions(kubernetes: str, busy: Sequence[float]) -> dict[str, Any]:
+def conditions(kubernetes: str, others: Sequence[float]) -> dict[str, Any]:
     """What a reader must know to compare the figures with others."""
     return {
         "date": time.strftime("%Y-%m-%d"),
@@ -94,24 +95,9 @@ def conditions(kubernetes: str, busy: Sequence[float]) -> dict[str, Any]:
         "kubernetes": kubernetes,
         "images": "in containerd on both sides before the clock starts",
         "binaries": "downloaded from the lab's mirror by both sides while the clock runs",
-        "other_work": [round(part, 2) for part in busy],
-        "quiet": max(busy) <= QUIET,
+        "other_work": [round(part, 2) for part in others],
+        "quiet": max(others) <= QUIET,
     }
-
-
-def busy_processors(seconds: float = 3.0) -> float:
-    """Part of all processors that was busy in the next seconds, in which the benchmark itself does nothing."""
-    first = _ticks()
-    time.sleep(seconds)
-    second = _ticks()
-    total, idle = (new - old for new, old in zip(second, first, strict=True))
-    return 1 - idle / total if total else 0.0
-
-
-def _ticks() -> tuple[int, int]:
-    fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
-    numbers = [int(field) for field in fields]
-    return sum(numbers), numbers[3] + numbers[4]
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

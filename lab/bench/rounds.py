@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import settings
-from lab.bench import guests, planning, state
+from lab.bench import guests, planning, processors, state
 from lab.bench.bare import Bare
 from lab.bench.figures import OURS, SIDES
 from lab.bench.guests import CONTROL, BenchError, Host
@@ -115,10 +115,12 @@ class Stages:
         self._prove()
 
     def add_one(self, existing: int) -> None:
-        """Boot one more guest and add it as a worker."""
+        """Boot one more guest and add it as a worker, to a cluster that has come to rest after its last growth."""
         old = {host.name: host.address for host in self._hosts}
         new = guests.worker(existing)
         self._hosts.append(new)
+        if not processors.rest():
+            say(f"{self._side.name}: the machine does not come to rest")
         with self._timed(f"add_worker_{existing}"):
             boot = guests.boot(new)
             self._side.add(self._hosts, [new])
