@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Protocol
 
-from postgresql_failover.decision import Act, Cluster, Position, Quorum, Server, Step, decide
+from postgresql_failover.decision import Act, Cluster, Declared, Position, Quorum, Rule, Server, Step, Told, decide
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +25,20 @@ class Store(Protocol):
     def announce(self, term: int) -> bool:
         """Let others follow this member."""
 
-    def tell(self, term: int, position: Position) -> bool:
-        """Say how far this member is; whether that was heard."""
+    def change(self, quorum: Quorum) -> bool:
+        """Replace what candidates need, while this member leads."""
+
+    def reserve(self, timeline: int) -> int:
+        """Return a timeline that nobody had, at least this one, while this member leads; 0 if that failed."""
+
+    def tell(self, told: Told) -> bool:
+        """Say what this member is; whether that was heard."""
+
+    def resign(self) -> None:
+        """Give the lease back."""
+
+    def renewing(self) -> AbstractContextManager[None]:
+        """Keep the lease while the body takes its time."""
 
 
 class Local(Protocol):
@@ -40,6 +53,9 @@ class Local(Protocol):
     def stop(self) -> None:
         """End it at once; nothing is acknowledged afterwards."""
 
+    def hand_over(self) -> None:
+        """End it in order, when those that stream from it have received all."""
+
     def start(self) -> None:
         """Start it as what it was."""
 
@@ -49,29 +65,17 @@ class Local(Protocol):
     def cut_off(self, term: int) -> None:
         """Have a standby receive from nobody from now on; returns when it does not receive any more."""
 
-    def promote(self, standbys: frozenset[str], confirmations: int) -> None:
-        """Make a standby the primary, which acknowledges what so many of these have confirmed."""
+    def promote(self, rule: Rule, timeline: int) -> None:
+        """Make a standby the primary, on this timeline, whose commits need what the rule says."""
+
+    def rely(self, rule: Rule) -> None:
+        """Have a primary's commits need what the rule says; returns when all have that, the earlier ones too."""
 
     def follow(self, member: str) -> None:
         """Have a standby receive from a member."""
 
     def rejoin(self, member: str) -> None:
         """Make whatever is there a standby of a member."""
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What the inventory says: all members, and how many standbys confirm a commit; ``t1`` in seconds."""
-
-    me: str
-    members: frozenset[str]
-    confirmations: int
-    t1: float
-
-    @property
-    def others(self) -> frozenset[str]:
-        """The members beside this one."""
-        return self.members - {self.me}
 
 
 class Agent:
@@ -82,51 +86,74 @@ class Agent:
         declared: Declared,
         store: Store,
         local: Local,
-        choose: Callable[[str, Server, Cluster, float], Step] = decide,
+        choose: Callable[[Server, Cluster, Declared], Step] = decide,
     ) -> None:
-        self._declared = declared
+        self.declared = declared
         self._store = store
         self._local = local
         self._decide = choose
         self._said = ""
 
-    def round(self) -> None:
-        """Look, decide and carry out, once."""
-        self.act(self.look())
+    def round(self) -> Step:
+        """Look, decide and carry out, once; what was carried out."""
+        return self.act(self.look())
 
     def look(self) -> Cluster:
-        """Tell the own position where it counts, and return the cluster."""
-        server = self._local.look()
-        if server.running and not server.primary and server.cut_off:
-            self._store.tell(server.cut_off, self._local.position())
+        """Return the cluster, in which this member's own word is up to date."""
+        seen = self._store.look()
+        told = self._told(self._local.look())
+        if seen.silence or seen.told.get(self.declared.me) == told:
+            return seen
+        self._store.tell(told)
         return self._store.look()
 
-    def act(self, seen: Cluster) -> None:
+    def act(self, seen: Cluster) -> Step:
         """Decide on what was seen, and carry it out."""
-        step = self._decide(self._declared.me, self._local.look(), seen, self._declared.t1)
+        step = self._decide(self._local.look(), seen, self.declared)
         said = f"{step.act.value}: {step.why}"
         if said != self._said:
             log.info("%s", said)
             self._said = said
         self._carry_out(step, seen)
+        return step
+
+    def _told(self, server: Server) -> Told:
+        fit = not (server.stuck or server.full)
+        if server.running and not server.primary and server.cut_off:
+            return Told(server.cut_off, self._local.position(), fit)
+        return Told(fit=fit)
 
     def _carry_out(self, step: Step, seen: Cluster) -> None:
-        local, declared = self._local, self._declared
+        local, store, quorum, rule = self._local, self._store, seen.quorum, self.declared.rule
         if step.act is Act.STOP:
             local.stop()
+        elif step.act is Act.RESIGN:
+            local.stop()
+            store.resign()
+        elif step.act is Act.HAND_OVER:
+            local.hand_over()
+            store.resign()
         elif step.act is Act.START:
             local.start()
         elif step.act is Act.START_CUT_OFF:
             local.start_cut_off()
-        elif step.act is Act.CUT_OFF and seen.quorum:
-            local.cut_off(seen.quorum.term)
-        elif step.act is Act.LEAD and seen.quorum:
-            term = seen.quorum.term + 1
-            self._store.lead(Quorum(term, declared.me, declared.others, declared.confirmations))
+        elif step.act is Act.CUT_OFF and quorum:
+            local.cut_off(quorum.term)
+        elif step.act is Act.LEAD and quorum:
+            store.lead(Quorum(quorum.term + 1, self.declared.me, (rule,), quorum))
         elif step.act is Act.PROMOTE:
-            local.promote(declared.others, declared.confirmations)
+            timeline = store.reserve(local.position().timeline + 1)
+            if timeline:
+                with store.renewing():
+                    local.promote(rule, timeline)
         elif step.act is Act.ANNOUNCE and seen.leader:
-            self._store.announce(seen.leader.term)
+            store.announce(seen.leader.term)
+        elif step.act is Act.ALLOW and quorum:
+            store.change(replace(quorum, rules=(*quorum.rules, rule)))
+        elif step.act is Act.RELY:
+            local.rely(rule)
+        elif step.act is Act.SETTLE and quorum:
+            store.change(Quorum(quorum.term, quorum.primary, (rule,)))
         elif step.act is Act.FOLLOW:
             local.follow(step.member)
         elif step.act is Act.REJOIN:

@@ -20,6 +20,11 @@ class Act(Enum):
     ANNOUNCE = "let others follow"
     FOLLOW = "receive from the leader"
     REJOIN = "become a standby of the leader, whatever is there"
+    RESIGN = "stop the server at once and give the lease back"
+    HAND_OVER = "end the server in order and give the lease back"
+    ALLOW = "let a candidate need what the declaration asks for, too"
+    RELY = "have all commits confirmed as declared"
+    SETTLE = "let a candidate need what the declaration asks for, alone"
 
 
 @dataclass(frozen=True)
@@ -40,17 +45,54 @@ class Position:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """What a commit needs: this many of these standbys have it on disk before it is acknowledged."""
+
+    standbys: frozenset[str]
+    confirmations: int
+
+    @property
+    def needed(self) -> int:
+        """How many of the standbys hold every acknowledged commit between them."""
+        return len(self.standbys) - self.confirmations + 1
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the inventory says: all members, and how many standbys confirm a commit; ``t1`` in seconds.
+
+    ``at_risk`` lets a member lead though acknowledged commits may be lost by that.
+    """
+
+    me: str
+    members: frozenset[str]
+    confirmations: int
+    t1: float
+    at_risk: bool = False
+
+    @property
+    def rule(self) -> Rule:
+        """What commits need while this member leads."""
+        return Rule(self.members - {self.me}, self.confirmations)
+
+
+@dataclass(frozen=True)
 class Server:
     """The server on this host.
 
     ``upstream`` is the member that it is set to receive from, empty for none. ``cut_off`` is the term of the leader
-    from which it has cut itself off, 0 for none: it receives from nobody and tells its position.
+    from which it has cut itself off, 0 for none: it receives from nobody and tells its position. ``relies`` is what all
+    of its commits have, also the earlier ones, if it is a primary. ``stuck`` says why it cannot go on as a primary,
+    ``full`` why it should not.
     """
 
     running: bool
     primary: bool
     upstream: str = ""
     cut_off: int = 0
+    relies: Rule | None = None
+    stuck: str = ""
+    full: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,58 +106,86 @@ class Leader:
 
 @dataclass(frozen=True)
 class Quorum:
-    """What commits under the last leader rely on: written with the lease, and there when the lease has ended."""
+    """What commits rely on: written with the lease, and there when the lease has ended.
+
+    While the rule changes there are two, and a candidate has to satisfy both. Until all that was acknowledged under
+    earlier leaders is confirmed under this one too, ``former`` says what that relies on.
+    """
 
     term: int
     primary: str
-    standbys: frozenset[str]
-    confirmations: int
+    rules: tuple[Rule, ...]
+    former: Quorum | None = None
 
-    @property
-    def needed(self) -> int:
-        """How many of the listed standbys hold every acknowledged commit between them."""
-        return len(self.standbys) - self.confirmations + 1
+
+@dataclass(frozen=True)
+class Told:
+    """What a member says of itself: the term from which it has cut itself off, its position then, and whether it is fit
+    to lead. While it has not cut itself off the term is 0, and the position means nothing."""
+
+    term: int = 0
+    position: Position = Position(0, 0)
+    fit: bool = True
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What etcd says, and ``silence``: the seconds since it last answered this host.
-
-    ``positions`` are those of the members that have cut themselves off, with the term from which.
-    """
+    """What etcd says, and ``silence``: the seconds since it last answered this host. ``wish`` is who should lead."""
 
     leader: Leader | None
     quorum: Quorum | None
-    positions: Mapping[str, tuple[int, Position]]
+    told: Mapping[str, Told]
     silence: float = 0.0
+    wish: str = ""
 
 
-def decide(me: str, server: Server, cluster: Cluster, t1: float) -> Step:
-    """Return the next step of a member; ``t1`` is the silence after which a primary stops, in seconds."""
+def decide(server: Server, cluster: Cluster, declared: Declared) -> Step:
+    """Return the next step of a member."""
     if cluster.silence > 0:
-        return _alone(server, cluster.silence, t1)
+        return _alone(server, cluster.silence, declared.t1)
     leader, quorum = cluster.leader, cluster.quorum
     if quorum is None:
         return Step(Act.NOTHING, "the cluster was not made yet")
     if leader is None:
-        return _without_leader(me, server, quorum, cluster.positions)
-    if leader.member == me:
-        return _as_leader(server, leader.ready)
+        return _without_leader(declared, server, quorum, cluster)
+    if leader.member == declared.me:
+        return _as_leader(server, leader.ready, quorum, declared.rule, cluster)
     return _under(leader, server)
 
 
 def _alone(server: Server, silence: float, t1: float) -> Step:
     if server.running and server.primary and silence > t1:
         return Step(Act.STOP, f"the majority of voters has not answered for {silence:.1f} s, allowed {t1:.1f}")
-    return Step(Act.NOTHING, f"the majority of voters has not answered for {silence:.1f} s")
+    return Step(Act.NOTHING, "the majority of voters does not answer")
 
 
-def _as_leader(server: Server, ready: bool) -> Step:
+def _as_leader(server: Server, ready: bool, quorum: Quorum, wanted: Rule, cluster: Cluster) -> Step:
+    if server.stuck:
+        return Step(Act.RESIGN, server.stuck)
     if not server.running:
         return Step(Act.START, "it leads")
     if not server.primary:
         return Step(Act.PROMOTE, "it holds the lease")
-    return Step(Act.NOTHING, "it leads") if ready else Step(Act.ANNOUNCE, "it is promoted")
+    if not ready:
+        return Step(Act.ANNOUNCE, "it is promoted")
+    fit = {name for name in wanted.standbys & cluster.told.keys() if cluster.told[name].fit}
+    if cluster.wish in fit:
+        return Step(Act.HAND_OVER, f"{cluster.wish} shall lead")
+    # Elsewhere it may be no better: only a standby that says so of itself is worth an outage.
+    if server.full and fit:
+        return Step(Act.RESIGN, server.full)
+    return _towards(wanted, server, quorum)
+
+
+def _towards(wanted: Rule, server: Server, quorum: Quorum) -> Step:
+    # At no moment may a commit be acknowledged by less than candidates count with.
+    if wanted not in quorum.rules:
+        return Step(Act.ALLOW, "the declaration changed")
+    if server.relies != wanted:
+        return Step(Act.RELY, "not all commits are known to have what is declared")
+    if quorum.rules != (wanted,) or quorum.former:
+        return Step(Act.SETTLE, "all commits have what is declared")
+    return Step(Act.NOTHING, "it leads")
 
 
 def _under(leader: Leader, server: Server) -> Step:
@@ -130,34 +200,38 @@ def _under(leader: Leader, server: Server) -> Step:
     return Step(Act.FOLLOW, f"{leader.member} leads", leader.member)
 
 
-def _without_leader(me: str, server: Server, quorum: Quorum, positions: Mapping[str, tuple[int, Position]]) -> Step:
+def _without_leader(declared: Declared, server: Server, quorum: Quorum, cluster: Cluster) -> Step:
+    me = declared.me
     if not server.running:
         return Step(Act.START_CUT_OFF, "nobody leads")
     if server.primary:
         # While it stays primary nobody else can have enough: it would be among those that are cut off.
-        if me == quorum.primary:
+        if me == quorum.primary and not server.stuck:
             return Step(Act.LEAD, "its lease has ended and nobody else took it")
-        return Step(Act.STOP, f"{quorum.primary} led last")
+        return Step(Act.STOP, server.stuck or f"{quorum.primary} led last")
     if server.cut_off != quorum.term:
         return Step(Act.CUT_OFF, "nobody leads")
-    present = {name: position for name, (term, position) in positions.items() if term == quorum.term}
+    present = {name: one for name, one in cluster.told.items() if one.term == quorum.term}
     lacking = lacks(quorum, frozenset(present))
-    if lacking:
+    if lacking and not declared.at_risk:
         return Step(Act.NOTHING, lacking)
-    best = max(present, key=lambda name: (present[name], name))
+    best = max(present, key=lambda name: (present[name].position, present[name].fit, name == cluster.wish, name))
     if best != me:
         return Step(Act.NOTHING, f"{best} is the most advanced")
-    return Step(Act.LEAD, "it is the most advanced of enough")
+    if server.stuck:
+        return Step(Act.NOTHING, f"it is the most advanced and cannot lead: {server.stuck}")
+    return Step(Act.LEAD, f"at risk: {lacking}" if lacking else "it is the most advanced of enough")
 
 
 def lacks(quorum: Quorum, present: frozenset[str]) -> str:
     """Return why members that are cut off may lack an acknowledged commit; empty where they cannot."""
     if quorum.primary in present:
         return ""
-    found = present & quorum.standbys
-    if len(found) >= quorum.needed:
-        return ""
+    short = [rule for rule in quorum.rules if len(present & rule.standbys) < rule.needed]
+    if not short:
+        return lacks(quorum.former, present) if quorum.former else ""
+    needed = " and ".join(f"{rule.needed} of {', '.join(sorted(rule.standbys))}" for rule in short)
+    found = ", ".join(sorted(present)) or "none"
     return (
-        f"the last acknowledged commit may be elsewhere: found {', '.join(sorted(found)) or 'none'} cut off."
-        f" Needed: {quorum.primary}, or {quorum.needed} of {', '.join(sorted(quorum.standbys))}."
+        f"the last acknowledged commit may be elsewhere: found {found} cut off. Needed: {quorum.primary}, or {needed}."
     )

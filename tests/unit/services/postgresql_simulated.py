@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from postgresql_failover.agent import Agent, Declared
-from postgresql_failover.decision import Cluster, Leader, Position, Quorum, Server, Step, decide
+from postgresql_failover.agent import Agent
+from postgresql_failover.decision import Cluster, Declared, Leader, Position, Quorum, Rule, Server, Step, Told, decide
 
 LEASE, T1 = 8, 5
 """Ticks after which a lease ends that is not renewed, and after which a primary stops that cannot renew it."""
 ETCD = "etcd"
+FAULTS = "process", "host", "boot", "freeze", "isolate", "link", "mend", "stuck", "full", "well", "wish", "declare"
 
-Decide = Callable[[str, Server, Cluster, float], Step]
+Decide = Callable[[Server, Cluster, Declared], Step]
 Entry = tuple[int, int]
 """An entry of a log: the timeline on which it was written, and a number of its own."""
 
@@ -49,7 +51,10 @@ class Member:
     primary: bool = False
     upstream: str = ""
     cut_off_from: int = 0
-    standbys: frozenset[str] = frozenset()
+    rule: Rule | None = None
+    settled: bool = False
+    stuck: str = ""
+    full: str = ""
     alive: bool = True
     frozen_until: int = 0
 
@@ -58,7 +63,8 @@ class Member:
         return self.alive and self.cluster.network.now >= self.frozen_until
 
     def look(self) -> Server:
-        return Server(self.running, self.primary, self.upstream, self.cut_off_from)
+        relies = self.rule if self.settled else None
+        return Server(self.running, self.primary, self.upstream, self.cut_off_from, relies, self.stuck, self.full)
 
     def position(self) -> Position:
         return Position(max((timeline for timeline, _number in self.log), default=1), len(self.log))
@@ -75,10 +81,23 @@ class Member:
     def cut_off(self, term: int) -> None:
         self.upstream, self.cut_off_from = "", term
 
-    def promote(self, standbys: frozenset[str], confirmations: int) -> None:
-        assert confirmations == self.cluster.confirmations
-        self.timeline = self.cluster.next_timeline()
-        self.primary, self.upstream, self.cut_off_from, self.standbys = True, "", 0, standbys
+    def promote(self, rule: Rule, timeline: int) -> None:
+        assert timeline > max((at for at, _number in self.log), default=1)
+        self.timeline, self.rule, self.settled = timeline, rule, False
+        self.cluster.promotions += 1
+        self.primary, self.upstream, self.cut_off_from = True, "", 0
+
+    def rely(self, rule: Rule) -> None:
+        self.rule, self.settled = rule, self.confirmed(len(self.log), rule) >= rule.confirmations
+
+    def confirmed(self, length: int, rule: Rule) -> int:
+        """How many of the rule's standbys have told that they have so much of the log."""
+        standbys = [self.cluster.members[name] for name in rule.standbys]
+        told = [standby for standby in standbys if standby.streams_from(self)]
+        return sum(standby.log[:length] == self.log[:length] for standby in told)
+
+    def hand_over(self) -> None:
+        self.running = False
 
     def follow(self, member: str) -> None:
         leader = self.cluster.members[member]
@@ -106,7 +125,9 @@ class Etcd:
         self.leader: Leader | None = Leader(quorum.primary, quorum.term, ready=True)
         self.quorum = quorum
         self.renewed = 0
-        self.positions: dict[str, tuple[int, Position, int]] = {}
+        self.timeline = 1
+        self.wish = ""
+        self.told: dict[str, tuple[Told, int]] = {}
 
 
 class Client:
@@ -115,6 +136,7 @@ class Client:
     def __init__(self, member: str, etcd: Etcd, network: Network) -> None:
         self._member, self._etcd, self._network = member, etcd, network
         self._answered = 0
+        self._seen: Quorum | None = None
 
     @property
     def _reached(self) -> bool:
@@ -125,13 +147,17 @@ class Client:
         if not self._reached:
             return Cluster(None, None, {}, silence=max(1, now - self._answered))
         self._answered = now
-        if etcd.leader and etcd.leader.member == self._member:
+        if self._leads:
             etcd.renewed = now
-        fresh = {name: (term, at) for name, (term, at, told) in etcd.positions.items() if now - told <= LEASE}
-        return Cluster(etcd.leader, etcd.quorum, fresh)
+        if self._member in etcd.told:
+            etcd.told[self._member] = (etcd.told[self._member][0], now)
+        etcd.told = {name: (told, at) for name, (told, at) in etcd.told.items() if now - at <= LEASE}
+        told = {name: one for name, (one, _at) in etcd.told.items()}
+        self._seen = etcd.quorum
+        return Cluster(etcd.leader, etcd.quorum, told, wish=etcd.wish)
 
     def lead(self, quorum: Quorum) -> bool:
-        free = self._reached and self._etcd.leader is None and self._etcd.quorum.term + 1 == quorum.term
+        free = self._reached and self._etcd.leader is None and self._etcd.quorum == self._seen
         if free:
             self._etcd.leader, self._etcd.quorum = Leader(self._member, quorum.term, ready=False), quorum
             self._etcd.renewed = self._network.now
@@ -141,12 +167,37 @@ class Client:
         leads = self._reached and self._etcd.leader == Leader(self._member, term, ready=False)
         if leads:
             self._etcd.leader = Leader(self._member, term, ready=True)
+            self._etcd.wish = ""
         return leads
 
-    def tell(self, term: int, position: Position) -> bool:
+    def change(self, quorum: Quorum) -> bool:
+        unchanged = self._leads and self._etcd.quorum == self._seen
+        if unchanged:
+            self._etcd.quorum = quorum
+        return unchanged
+
+    def reserve(self, timeline: int) -> int:
+        if not self._leads:
+            return 0
+        self._etcd.timeline = max(timeline, self._etcd.timeline + 1)
+        return self._etcd.timeline
+
+    def tell(self, told: Told) -> bool:
         if self._reached:
-            self._etcd.positions[self._member] = (term, position, self._network.now)
+            self._etcd.told[self._member] = (told, self._network.now)
         return self._reached
+
+    def resign(self) -> None:
+        if self._leads:
+            self._etcd.leader = None
+
+    def renewing(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    @property
+    def _leads(self) -> bool:
+        leader = self._etcd.leader
+        return self._reached and leader is not None and leader.member == self._member
 
 
 class Simulation:
@@ -157,29 +208,21 @@ class Simulation:
         self.network = Network()
         self.confirmations = confirmations
         names = frozenset("abcdefg"[:hosts])
-        self.etcd = Etcd(Quorum(1, "a", names - {"a"}, confirmations))
+        rule = Rule(names - {"a"}, confirmations)
+        self.etcd = Etcd(Quorum(1, "a", (rule,)))
         self.members = {name: Member(name, self, upstream="a") for name in sorted(names)}
         first = self.members["a"]
-        first.primary, first.upstream, first.standbys = True, "", names - {"a"}
-        self.agents = {
-            name: self._agent(
-                Agent(Declared(name, names, confirmations, T1), Client(name, self.etcd, self.network), member, decide)
-            )
+        first.primary, first.upstream, first.rule, first.settled = True, "", rule, True
+        self.running = {
+            name: Agent(Declared(name, names, confirmations, T1), Client(name, self.etcd, self.network), member, decide)
             for name, member in self.members.items()
         }
+        self.agents = {name: self._agent(agent) for name, agent in self.running.items()}
         self.faults = True
-        self.timelines = 1
+        self.promotions = 0
         self.acknowledged: list[Entry] = []
         self._numbers = 0
         self._last_timeline = 1
-
-    @property
-    def promotions(self) -> int:
-        return self.timelines - 1
-
-    def next_timeline(self) -> int:
-        self.timelines += 1
-        return self.timelines
 
     def tick(self) -> None:
         """Let faults happen, logs flow, agents look and act."""
@@ -201,7 +244,7 @@ class Simulation:
         self.faults = False
         self.network.cut.clear()
         for member in self.members.values():
-            member.alive, member.frozen_until = True, 0
+            member.alive, member.frozen_until, member.stuck, member.full = True, 0, "", ""
 
     def _agent(self, agent: Agent) -> Iterator[None]:
         while True:
@@ -213,12 +256,18 @@ class Simulation:
 
     def _fault(self, member: Member) -> None:
         others = [name for name in [*self.members, ETCD] if name != member.name]
-        kind = self.random.choice(["process", "host", "boot", "freeze", "isolate", "link", "mend", "mend"])
+        kind = self.random.choice([*FAULTS, "mend"])
         if kind in ("process", "host"):
             member.running = False
             member.alive = member.alive and kind == "process"
         elif kind == "boot":
             member.alive = True
+        elif kind in ("stuck", "full", "well"):
+            member.stuck, member.full = ("it hangs" if kind == "stuck" else ""), ("no room" if kind == "full" else "")
+        elif kind == "wish":
+            self.etcd.wish = member.name
+        elif kind == "declare":
+            self._declare()
         elif kind == "freeze":
             member.frozen_until = self.network.now + self.random.randint(1, 4 * LEASE)
         elif kind == "isolate":
@@ -227,6 +276,15 @@ class Simulation:
             self.network.cut.add(frozenset({member.name, self.random.choice(others)}))
         else:
             self.network.cut.clear()
+
+    def _declare(self) -> None:
+        """Change how many confirm, and leave a member out or not, in the declarations of all."""
+        names = set(self.members)
+        if self.random.random() < 0.5:
+            names.discard(self.random.choice(sorted(names)))
+        confirmations = self.random.randint(1, len(names) - 1)
+        for name, agent in self.running.items():
+            agent.declared = Declared(name, frozenset(names | {name}), confirmations, T1)
 
     def _receive(self, member: Member) -> None:
         source = self.members.get(member.upstream)
@@ -240,10 +298,9 @@ class Simulation:
         if self.random.random() < 0.5:
             self._numbers += 1
             member.log.append((member.timeline, self._numbers))
-        standbys = [self.members[name] for name in member.standbys if self.members[name].streams_from(member)]
+        rule = member.rule
         for number, entry in enumerate(member.log, 1):
-            confirmed = sum(standby.log[:number] == member.log[:number] for standby in standbys)
-            if entry not in self.acknowledged and confirmed >= self.confirmations:
+            if rule and entry not in self.acknowledged and member.confirmed(number, rule) >= rule.confirmations:
                 self._acknowledge(member, entry)
 
     def _acknowledge(self, member: Member, entry: Entry) -> None:

@@ -6,9 +6,10 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
-from postgresql_failover.decision import Leader, Position, Quorum
+from postgresql_failover.decision import Leader, Position, Quorum, Rule, Told
 from postgresql_failover.store import Settings, Store
 
 from lab import mirror
@@ -16,7 +17,13 @@ from tests.support import eventually
 
 LEASE = 2
 """Seconds; etcd grants none that is shorter."""
-FIRST = Quorum(1, "a", frozenset("bc"), 1)
+
+
+def quorum(term: int, primary: str) -> Quorum:
+    return Quorum(term, primary, (Rule(frozenset("abc") - {primary}, 1),))
+
+
+FIRST, LED = quorum(1, "a"), quorum(2, "a")
 
 
 def free_port() -> int:
@@ -58,58 +65,103 @@ def members(etcd: str, request: pytest.FixtureRequest) -> dict[str, Store]:
 
 @pytest.fixture
 def begun(members: dict[str, Store]) -> dict[str, Store]:
+    """A cluster in which "a" leads for the second term, and is not announced."""
     assert members["a"].begin(FIRST)
+    members["a"].look()
+    assert members["a"].lead(LED)
+    members["a"].look()
     return members
 
 
-def test_a_cluster_is_made_once(members: dict[str, Store]) -> None:
+def test_a_cluster_is_made_once_and_led_by_nobody_at_first(members: dict[str, Store]) -> None:
     seen = members["b"].look()
-    assert (seen.leader, seen.quorum, seen.positions, seen.silence) == (None, None, {}, 0)
+    assert (seen.leader, seen.quorum, seen.told, seen.silence) == (None, None, {}, 0)
     assert members["a"].begin(FIRST)
-    assert not members["b"].begin(Quorum(1, "b", frozenset("ac"), 1))
-    assert members["b"].look().quorum == FIRST
-    assert members["c"].look().leader == Leader("a", 1, ready=False)
+    assert not members["b"].begin(quorum(1, "b"))
+    seen = members["b"].look()
+    assert (seen.leader, seen.quorum) == (None, FIRST)
 
 
 def test_only_who_leads_announces_itself(begun: dict[str, Store]) -> None:
-    assert not begun["b"].announce(1)
-    assert not begun["a"].announce(2)
-    assert begun["a"].announce(1)
-    assert begun["b"].look().leader == Leader("a", 1, ready=True)
+    assert begun["b"].look().leader == Leader("a", 2, ready=False)
+    assert not begun["b"].announce(2)
+    assert not begun["a"].announce(3)
+    assert begun["a"].announce(2)
+    assert begun["b"].look().leader == Leader("a", 2, ready=True)
 
 
 def test_a_lease_that_nobody_renews_ends_and_one_member_takes_it(begun: dict[str, Store]) -> None:
     eventually(lambda: begun["b"].look().leader is None, 4 * LEASE, "the lease has ended")
-    assert begun["b"].look().quorum == FIRST
-    assert begun["c"].look().quorum == FIRST
-    assert begun["b"].lead(Quorum(2, "b", frozenset("ac"), 1))
-    assert not begun["c"].lead(Quorum(2, "c", frozenset("ab"), 1))
-    assert begun["a"].look().leader == Leader("b", 2, ready=False)
+    assert begun["b"].look().quorum == LED
+    assert begun["c"].look().quorum == LED
+    assert begun["b"].lead(quorum(3, "b"))
+    assert not begun["c"].lead(quorum(3, "c"))
+    assert begun["a"].look().leader == Leader("b", 3, ready=False)
+
+
+def outlast_the_lease(members: dict[str, Store]) -> None:
+    end = members["b"]._clock() + 2.5 * LEASE
+    ended = "time has passed"
+    eventually(lambda: members["b"].look().leader is None or members["b"]._clock() > end, 10 * LEASE, ended)
 
 
 def test_a_lease_is_kept_by_looking(begun: dict[str, Store]) -> None:
-    begun["a"].look()
     held = begun["a"]._lease
     end = begun["a"]._clock() + 2.5 * LEASE
     eventually(lambda: begun["a"].look().leader is None or begun["a"]._clock() > end, 10 * LEASE, "time has passed")
-    assert begun["b"].look().leader == Leader("a", 1, ready=False) and begun["a"]._lease == held
+    assert begun["b"].look().leader == Leader("a", 2, ready=False) and begun["a"]._lease == held
+
+
+def test_a_lease_is_kept_while_something_takes_its_time(begun: dict[str, Store]) -> None:
+    with begun["a"].renewing():
+        outlast_the_lease(begun)
+    assert begun["b"].look().leader == Leader("a", 2, ready=False)
 
 
 def test_nobody_leads_on_what_has_changed_since_it_looked(begun: dict[str, Store]) -> None:
     begun["a"].resign()
     for name in "bc":
         begun[name].look()
-    assert begun["b"].lead(Quorum(2, "b", frozenset("ac"), 1))
+    assert begun["b"].lead(quorum(3, "b"))
     begun["b"].resign()
-    assert not begun["c"].lead(Quorum(2, "c", frozenset("ab"), 1))
-    assert begun["c"].look().quorum == Quorum(2, "b", frozenset("ac"), 1)
-    assert begun["c"].lead(Quorum(3, "c", frozenset("ab"), 1))
+    assert not begun["c"].lead(quorum(3, "c"))
+    assert begun["c"].look().quorum == quorum(3, "b")
+    assert begun["c"].lead(quorum(4, "c"))
 
 
-def test_positions_end_with_their_members(begun: dict[str, Store]) -> None:
-    assert begun["b"].tell(1, Position(1, 500))
-    assert begun["c"].look().positions == {"b": (1, Position(1, 500))}
-    eventually(lambda: begun["c"].look().positions == {}, 4 * LEASE, "the position has ended")
+def test_only_who_leads_changes_what_candidates_need(begun: dict[str, Store]) -> None:
+    both = replace(LED, rules=(*LED.rules, Rule(frozenset("b"), 1)))
+    begun["b"].look()
+    assert not begun["b"].change(both)
+    assert begun["a"].change(both)
+    assert not begun["a"].change(LED), "it has not looked since"
+    assert begun["a"].look().quorum == both
+    assert begun["a"].change(LED)
+
+
+def test_no_two_leaders_get_one_timeline(begun: dict[str, Store]) -> None:
+    assert [begun["a"].reserve(2), begun["a"].reserve(2), begun["a"].reserve(9)] == [2, 3, 9]
+    begun["b"].look()
+    assert begun["b"].reserve(2) == 0
+    begun["a"].resign()
+    begun["b"].look()
+    assert begun["b"].lead(quorum(3, "b"))
+    begun["b"].look()
+    assert begun["b"].reserve(2) == 10
+
+
+def test_what_a_member_says_of_itself_ends_with_it(begun: dict[str, Store]) -> None:
+    told = Told(1, Position(1, 500), fit=False)
+    assert begun["b"].tell(told)
+    assert begun["c"].look().told == {"b": told}
+    eventually(lambda: begun["c"].look().told == {}, 4 * LEASE, "the position has ended")
+
+
+def test_a_wish_for_another_leader_ends_when_one_is_announced(begun: dict[str, Store]) -> None:
+    assert begun["c"].ask("b")
+    assert begun["b"].look().wish == "b"
+    assert begun["a"].announce(2)
+    assert begun["b"].look().wish == ""
 
 
 def test_without_an_answer_the_silence_grows_from_the_last_request_that_was_answered(etcd: str) -> None:
@@ -120,6 +172,6 @@ def test_without_an_answer_the_silence_grows_from_the_last_request_that_was_answ
     store._endpoints = [f"http://127.0.0.1:{free_port()}"]
     now = 103.0
     assert store.look().silence == 3
-    assert not store.tell(1, Position(1, 500)) and not store.begin(FIRST)
+    assert not store.tell(Told()) and not store.begin(FIRST) and store.reserve(2) == 0
     store._endpoints = [etcd]
     assert store.look().silence == 0 and store.begin(FIRST)

@@ -1,0 +1,179 @@
+"""The agent of a database host, its guard, and what a person asks of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from typing import Any
+
+from postgresql_failover import bootstrap, guard
+from postgresql_failover.agent import Agent
+from postgresql_failover.commands import ServerError
+from postgresql_failover.decision import Act, Cluster, Quorum
+from postgresql_failover.server import PostgreSQL
+from postgresql_failover.settings import Settings, load
+from postgresql_failover.store import Store
+
+SETTINGS = "/etc/postgresql-failover/settings.json"
+LEASE = guard.ANSWERED.with_name("lease")
+"""Kept while the agent is restarted, and gone after a reboot."""
+SWITCHOVER = 60.0
+"""Seconds that a wanted member has to lead."""
+
+log = logging.getLogger("postgresql_failover")
+
+
+def main() -> int:
+    """Read the settings and do what is asked; the exit status."""
+    grammar = argparse.ArgumentParser(prog="postgresql-failover", description=__doc__)
+    grammar.add_argument("--settings", default=SETTINGS)
+    commands = grammar.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("run", "run the agent"),
+        ("guard", "stop the primary when its agent is dead"),
+        ("begin", "make the cluster, with a server of this host that has no data but its own as its primary"),
+        ("await", "wait until this host's server leads or receives"),
+        ("status", "print the cluster as one JSON document"),
+    ):
+        commands.add_parser(name, help=text)
+    commands.choices["await"].add_argument("--seconds", type=float, default=300.0)
+    commands.add_parser("switchover", help="have another member lead").add_argument("--to", required=True)
+    arguments = grammar.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    settings = load(arguments.settings)
+    if arguments.command == "run":
+        return run(settings)
+    if arguments.command == "guard":
+        guard.watch(settings)
+    if arguments.command == "begin":
+        return begin(settings)
+    if arguments.command == "await":
+        return wait(settings, arguments.seconds)
+    if arguments.command == "switchover":
+        return switchover(settings, arguments.to)
+    print(json.dumps(status(settings), indent=2, sort_keys=True))
+    return 0
+
+
+def run(settings: Settings) -> int:
+    """Look and act until the process is ended; whatever fails is tried again."""
+    store = Store(settings.store, lease=LEASE)
+    agent = Agent(settings.declared, store, PostgreSQL(settings))
+    said = ""
+    while True:
+        began, acted = time.monotonic(), False
+        try:
+            seen = agent.look()
+            guard.note(store.answered)
+            acted = agent.act(seen).act is not Act.NOTHING
+            said = ""
+        except (ServerError, OSError) as problem:
+            if str(problem) != said:
+                log.warning("%s", problem)
+            said = str(problem)
+        # One step calls for the next; otherwise there is time.
+        if not acted:
+            time.sleep(max(0.0, settings.interval - (time.monotonic() - began)))
+
+
+def begin(settings: Settings) -> int:
+    """Make a server and the cluster's keys; 0 also where they are there."""
+    store = Store(settings.store)
+    try:
+        seen = store.look()
+        if seen.silence:
+            log.error("etcd does not answer at %s", ", ".join(settings.etcd))
+            return 1
+        if seen.quorum:
+            log.info("it is there already")
+            return 0
+        bootstrap.make(settings)
+        made = store.begin(Quorum(1, settings.me, (settings.declared.rule,)))
+    except ServerError as problem:
+        log.error("%s", problem)  # noqa: TRY400  the text says it all
+        return 1
+    finally:
+        store.resign()
+    log.info("made" if made else "somebody else has made it")
+    return 0 if made else 1
+
+
+def wait(settings: Settings, seconds: float) -> int:
+    """Wait until the server of this host leads or receives."""
+    end = time.monotonic() + seconds
+    while True:
+        seen = status(settings)
+        if serves(seen):
+            return 0
+        if time.monotonic() > end:
+            log.error("not within %.0f s: %s", seconds, json.dumps(seen, sort_keys=True))
+            return 1
+        time.sleep(0.5)
+
+
+def serves(seen: dict[str, Any]) -> bool:
+    """Whether a status says that the server leads, or receives from who leads."""
+    leads = seen["leader"] == seen["me"] and seen["ready"] and seen["server"]["primary"]
+    return bool(leads or (seen["leader"] and seen["server"]["receives"] == seen["leader"]))
+
+
+def switchover(settings: Settings, member: str) -> int:
+    """Want a member to lead, and wait until it does."""
+    store = Store(settings.store)
+    end = time.monotonic() + SWITCHOVER
+    seen = store.look()
+    if not seen.silence and member not in seen.told:
+        log.error("%s does not answer; members that do: %s", member, ", ".join(sorted(seen.told)) or "none")
+        return 1
+    asked = bool(seen.leader and seen.leader.member == member) or store.ask(member)
+    try:
+        while asked and time.monotonic() < end:
+            seen = store.look()
+            if seen.leader and seen.leader.member == member and seen.leader.ready:
+                log.info("%s leads", member)
+                return 0
+            time.sleep(0.2)
+    finally:
+        store.resign()
+    log.error("%s does not lead after %.0f s: %s", member, SWITCHOVER, json.dumps(document(seen), sort_keys=True))
+    return 1
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """What etcd says, and what this host's server is."""
+    store = Store(settings.store)
+    try:
+        seen = store.look()
+    finally:
+        store.resign()
+    server = PostgreSQL(settings)
+    found = server.look()
+    local = {name: getattr(found, name) for name in ("running", "primary", "stuck", "full")}
+    return {
+        **document(seen),
+        "me": settings.me,
+        "server": {**local, "data": server.has_data, "receives": server.receives},
+    }
+
+
+def document(seen: Cluster) -> dict[str, Any]:
+    """Return a cluster in the words of JSON."""
+    leader, quorum = seen.leader, seen.quorum
+    return {
+        "answered": not seen.silence,
+        "leader": leader.member if leader else "",
+        "ready": bool(leader and leader.ready),
+        "term": quorum.term if quorum else 0,
+        "rules": [
+            {"standbys": sorted(rule.standbys), "confirmations": rule.confirmations}
+            for rule in (quorum.rules if quorum else ())
+        ],
+        "members": {name: {"fit": told.fit, "cut_off": told.term} for name, told in sorted(seen.told.items())},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

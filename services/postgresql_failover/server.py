@@ -1,0 +1,258 @@
+"""The PostgreSQL server of this host, as its agent looks at it and moves it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from postgresql_failover import processes
+from postgresql_failover.commands import ServerError, identity, run
+from postgresql_failover.decision import Position, Rule, Server
+from postgresql_failover.files import Kept, empty, names_of, sync_folder, write
+from postgresql_failover.health import Health
+from postgresql_failover.settings import Settings
+
+POSITION = """
+SELECT greatest(coalesce(pg_last_wal_receive_lsn(), '0/0'), coalesce(pg_last_wal_replay_lsn(), '0/0')) - '0/0'::pg_lsn,
+  (SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')
+"""
+AT_THE_END = """
+SELECT pg_last_wal_receive_lsn() IS NOT NULL OR EXISTS (
+  SELECT FROM pg_stat_activity WHERE backend_type = 'startup' AND wait_event = 'RecoveryRetrieveRetryInterval')
+"""
+"""Whether a standby that receives from nobody has replayed all; before that its position may be told too low."""
+OLD_SENDERS = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'walsender' AND backend_start < now()
+"""
+CONFIRMED = "SELECT count(*) FROM pg_stat_replication WHERE application_name IN ({names}) AND flush_lsn >= '{end}'"
+NO_TIMELINE = "{parent}\t0/1000000\tnobody has this timeline\n"
+"""Content of a history file that makes a server pass a timeline over: it branched off before anything was written."""
+SOON, PROMOTION = 5.0, 60.0
+"""Seconds that a server may take to begin or to end, and to be promoted."""
+
+
+class PostgreSQL:
+    """The server, its data and its settings. What fails raises ServerError; the next round tries again."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._kept = Kept(settings.state)
+        self._data = Path(settings.data)
+        self._health = Health(settings, clock)
+        self._tried: dict[str, int] = {}
+
+    def look(self) -> Server:
+        """Return what the server is."""
+        state = self._kept.state()
+        found = processes.of_server(self._settings.data)
+        running = bool(processes.postmaster(self._settings.data, found))
+        primary = self.has_data and not self._signal.exists() and not state.rejoining
+        receiving = self._health.receiving(found) if running and state.upstream else True
+        if running and not primary and state.upstream and self._health.streams:
+            self._tried.clear()
+        return Server(
+            running=running,
+            primary=primary,
+            upstream=state.upstream if receiving else "",
+            cut_off=state.cut_off,
+            relies=state.rule if state.settled else None,
+            stuck=self._health.stuck(running, primary),
+            full=self._health.full(),
+        )
+
+    @property
+    def receives(self) -> str:
+        """From whom it receives at this moment; empty for nobody."""
+        return self._kept.state().upstream if self._receiver() else ""
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there are data of a server, whatever their state."""
+        return (self._data / "PG_VERSION").exists()
+
+    def position(self) -> Position:
+        """Return how far its log is on disk; on whatever timeline it would have to go on."""
+        lsn, timeline = self._query(POSITION).split("|")
+        return Position(int(timeline), int(lsn))
+
+    def stop(self) -> None:
+        """Kill all of its processes."""
+        if not processes.kill(self._settings.data, SOON):
+            raise ServerError("its processes cannot be killed")
+
+    def hand_over(self) -> None:
+        """End it in order, with all that it has written received by those that stream from it."""
+        self._query("CHECKPOINT")
+        number = processes.postmaster(self._settings.data, processes.of_server(self._settings.data))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGINT)
+        processes.wait_for(lambda: not processes.of_server(self._settings.data), 6 * SOON)
+        self.stop()
+
+    def start(self) -> None:
+        """Start it as what it was."""
+        self._usable()
+        self._launch()
+
+    def start_cut_off(self) -> None:
+        """Start it as a standby that receives from nobody."""
+        self._usable()
+        self._kept.write(upstream="", cut_off=0)
+        self._kept.configure("", self._kept.state().rule)
+        self._become_standby()
+        self._launch()
+
+    def cut_off(self, term: int) -> None:
+        """Have it receive from nobody, and note that once it does not and knows how far it is."""
+        self._kept.write(upstream="", cut_off=0)
+        self._kept.configure("", self._kept.state().rule)
+        self._reload()
+        if not processes.wait_for(lambda: not self._receiver(), SOON):
+            raise ServerError("it goes on receiving")
+        if self._query(AT_THE_END) != "t":
+            raise ServerError("it still replays what it has")
+        self._kept.write(cut_off=term)
+
+    def promote(self, rule: Rule, timeline: int) -> None:
+        """Make it the primary, on this timeline unless its archive knows later ones."""
+        self._kept.write(rule=rule, settled=False, upstream="", cut_off=0)
+        self._kept.configure("", rule)
+        last = self.position().timeline
+        for passed in range(last + 1, timeline):
+            self._pass_over(passed, last)
+        self._reload()
+        if self._query(f"SELECT pg_promote(true, {PROMOTION:.0f})", PROMOTION) != "t":
+            raise ServerError(f"it was not promoted within {PROMOTION:.0f} s")
+        # pg_rewind reads the new timeline from the control file, which has it after a checkpoint only.
+        subprocess.Popen(self._psql("CHECKPOINT"), stdout=subprocess.DEVNULL, **identity(self._settings.user))
+
+    def rely(self, rule: Rule) -> None:
+        """Have commits need what the rule says, and wait for the earlier ones to be confirmed like that."""
+        if self._kept.state().rule != rule:
+            self._kept.write(rule=rule, settled=False)
+            self._kept.configure("", rule)
+            self._reload()
+            names = names_of(rule)
+            if not processes.wait_for(lambda: self._query("SHOW synchronous_standby_names") == names, SOON, 0.1):
+                raise ServerError("it does not take its configuration over")
+            self._query(OLD_SENDERS)  # they may still count as before
+        end = self._query("SELECT pg_current_wal_flush_lsn()")
+        listed = ", ".join(f"'{name}'" for name in sorted(rule.standbys))
+        confirmed = CONFIRMED.format(names=listed or "NULL", end=end)
+        if not processes.wait_for(lambda: int(self._query(confirmed)) >= rule.confirmations, 1.0, 0.1):
+            raise ServerError(f"{names_of(rule)} have not confirmed all that was written before")
+        self._kept.write(settled=True)
+
+    def follow(self, member: str) -> None:
+        """Have a standby receive from a member; one that was told so and does not is made its standby anew."""
+        if self._kept.state().upstream == member:
+            self.rejoin(member)
+            return
+        self._kept.write(upstream=member, cut_off=0)
+        self._kept.configure(self._settings.reach(member, "replication"), self._kept.state().rule)
+        self._health.begins_to_receive()
+        self._reload()
+
+    def rejoin(self, member: str) -> None:
+        """Make what is there a standby of a member: as it is, by rewinding it, or by a copy, whatever suffices."""
+        if self._run(self._psql("SELECT pg_is_in_recovery()", self._settings.reach(member, "postgres"))) != "f":
+            raise ServerError(f"{member} is no primary")
+        self.stop()
+        for attempt in self._ways(member):
+            self._tried[member] = self._tried.get(member, 0) + 1
+            attempt(member)
+            break
+        self._kept.write(upstream=member, cut_off=0)
+        self._kept.configure(self._settings.reach(member, "replication"), self._kept.state().rule)
+        self._become_standby()
+        self._kept.write(rejoining=False)
+        self._health.begins_to_receive()
+        self._launch()
+
+    def _ways(self, member: str) -> Sequence[Callable[[str], None]]:
+        ways: list[Callable[[str], None]] = [self._clone]
+        if self.has_data and not self._kept.state().rejoining:
+            ways.insert(0, self._rewind)
+            if self._signal.exists():
+                ways.insert(0, self._leave)
+        return ways[min(self._tried.get(member, 0), len(ways) - 1) :]
+
+    def _leave(self, _member: str) -> None:
+        """Take the data as they are."""
+
+    def _rewind(self, member: str) -> None:
+        self._kept.write(rejoining=True)
+        self._signal.unlink(missing_ok=True)  # a server in single-user mode, which pg_rewind may start, refuses it
+        source = self._settings.reach(member, "postgres")
+        self._run(self._psql("CHECKPOINT", source), PROMOTION)
+        command = [self._program("pg_rewind"), f"--target-pgdata={self._data}", f"--source-server={source}"]
+        archive = ["--restore-target-wal"] if self._settings.archive else []
+        self._run([*command, *archive, f"--config-file={self._settings.configuration}"], None)
+
+    def _clone(self, member: str) -> None:
+        self._kept.write(rejoining=True)
+        for folder in filter(None, (self._settings.wal, self._settings.data)):
+            empty(Path(folder), self._settings.user)
+        source = self._settings.reach(member, "replication")
+        command = [self._program("pg_basebackup"), f"--pgdata={self._data}", f"--dbname={source}"]
+        log = [f"--waldir={self._settings.wal}"] if self._settings.wal else []
+        self._run([*command, *log, "--wal-method=stream", "--checkpoint=fast"], None)
+
+    def _usable(self) -> None:
+        if not self.has_data:
+            raise ServerError(f"there is no server in {self._data} yet")
+        if self._kept.state().rejoining:
+            raise ServerError("its data were being replaced: it needs a leader to become a standby of")
+
+    def _launch(self) -> None:
+        self.stop()
+        unit = self._settings.unit
+        run(["systemctl", "stop", unit])
+        run(["systemctl", "reset-failed", unit], check=False)  # there is nothing to reset after an end in order
+        run(["systemctl", "start", "--no-block", unit])
+        self._health.starts()
+        processes.wait_for(lambda: bool(processes.of_server(self._settings.data)), SOON)
+
+    def _become_standby(self) -> None:
+        owner = pwd.getpwnam(self._settings.user)
+        write(self._signal, "")
+        os.chown(self._signal, owner.pw_uid, owner.pw_gid)
+        sync_folder(self._data)
+
+    def _pass_over(self, timeline: int, parent: int) -> None:
+        owner = pwd.getpwnam(self._settings.user)
+        path = self._data / "pg_wal" / f"{timeline:08X}.history"
+        if not path.exists():
+            write(path, NO_TIMELINE.format(parent=parent))
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+
+    def _reload(self) -> None:
+        number = processes.postmaster(self._settings.data, processes.of_server(self._settings.data))
+        if not number:
+            raise ServerError("it does not run")
+        os.kill(number, signal.SIGHUP)
+
+    def _receiver(self) -> bool:
+        return any("walreceiver" in title for title in processes.of_server(self._settings.data).values())
+
+    @property
+    def _signal(self) -> Path:
+        return self._data / "standby.signal"
+
+    def _query(self, statement: str, timeout: float = SOON) -> str:
+        return self._run(self._psql(statement), timeout)
+
+    def _psql(self, statement: str, conninfo: str = "") -> list[str]:
+        return self._settings.psql(statement, conninfo)
+
+    def _program(self, name: str) -> str:
+        return f"{self._settings.programs}/{name}"
+
+    def _run(self, command: Sequence[str], timeout: float | None = SOON) -> str:
+        return run(command, timeout=timeout, user=self._settings.user)
