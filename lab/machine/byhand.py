@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from lab import fabric, settings
-from lab.machine import guest, image, seed
+from lab.machine import guest, image, seed, volumes
 
 BRIDGE = "dev0"
 GATEWAY = "10.64.9.1"
@@ -16,8 +16,8 @@ PREFIX = 24
 KEY = image.CACHE / "byhand" / "id_ed25519"
 
 
-def run(name: str, address: str) -> None:
-    """Boot a guest with this name and address and wait until it answers SSH."""
+def run(name: str, address: str, disks: tuple[volumes.Attachment, ...] = ()) -> None:
+    """Boot a guest with this name, address and disks and wait until it answers SSH."""
     ensure_fabric()
     number = address.rpartition(".")[2]
     mac = f"fa:16:3e:00:09:{int(number):02x}"
@@ -26,6 +26,7 @@ def run(name: str, address: str) -> None:
         name=name,
         image=image.ensure(),
         nics=(guest.Nic(bridge=BRIDGE, tap=f"tap-dev-{number}", mac=mac),),
+        volumes=disks,
     )
     interface = seed.Interface(
         name="eth0",

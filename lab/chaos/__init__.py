@@ -1,0 +1,1 @@
+"""Faults of a PostgreSQL cluster while clients write, and whether every acknowledged commit is there afterwards."""

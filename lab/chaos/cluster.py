@@ -1,0 +1,187 @@
+"""The cluster under test: guests made by hand with disks of limited size, set up by the collection's own playbook."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import yaml
+
+from lab import settings
+from lab.machine import byhand, guest, podman, volumes
+from lab.machine.processes import wait_for
+
+BIN = settings.REPOSITORY / ".venv" / "bin"
+PLAYBOOK = "playbooks/database.yml"
+DISK_MIB = 640
+DATA, WAL = "/srv/data", "/srv/wal"
+PASSWORD = "chaos"  # noqa: S105  of a cluster that lives for the length of the rounds
+DISKS = f"""
+[Unit]
+Description=Disks of limited size
+Before=postgresql-failover.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'mkdir -p {DATA} {WAL} && mount /dev/vdb {DATA} && mount /dev/vdc {WAL}'
+[Install]
+RequiredBy=postgresql-failover.service
+"""
+TABLES = f"""
+CREATE TABLE IF NOT EXISTS client (n bigint PRIMARY KEY, at timestamptz DEFAULT now());
+CREATE TABLE IF NOT EXISTS beside (host text, n bigint, at timestamptz DEFAULT now());
+DO $$ BEGIN CREATE ROLE chaos LOGIN PASSWORD '{PASSWORD}'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+GRANT INSERT, SELECT ON client TO chaos;
+"""
+
+
+class ChaosError(RuntimeError):
+    """The rounds cannot go on; the text says why."""
+
+
+class Cluster:
+    """Database hosts by name, each a guest with one disk for the data and one for the log."""
+
+    def __init__(self, folder: Path, size: int = 3, options: Mapping[str, object] | None = None) -> None:
+        self.addresses = {f"db-{number}": f"10.64.9.{150 + number}" for number in range(1, size + 1)}
+        self._folder = folder
+        self._options = dict(options or {})
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts' names."""
+        return list(self.addresses)
+
+    def raise_(self) -> None:
+        """Boot the guests and have the cluster. Raises ChaosError with the playbook's last words."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with ThreadPoolExecutor(len(self.hosts)) as pool:
+            list(pool.map(self._boot, self.hosts))
+        self.configure()
+        self.sql(self.leader(), TABLES)
+
+    def configure(self) -> None:
+        """Run the playbook."""
+        (self._folder / "hosts.yml").write_text(yaml.safe_dump(self._inventory(), sort_keys=False), encoding="utf-8")
+        command = [str(BIN / "ansible-playbook"), "-i", str(self._folder / "hosts.yml"), PLAYBOOK]
+        environment = os.environ | {"ANSIBLE_CONFIG": str(settings.REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        done = subprocess.run(
+            command, cwd=settings.REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=900
+        )
+        (self._folder / "playbook.log").write_text(done.stdout + done.stderr, encoding="utf-8")
+        if done.returncode:
+            raise ChaosError(f"{PLAYBOOK} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+
+    def remove(self) -> None:
+        """Remove the guests and their disks."""
+        for host in self.hosts:
+            byhand.remove(host)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(self, host: str, *command: str, check: bool = True, timeout: float = 120) -> str:
+        """Run a command as root in a guest, whatever its network. Raises ChaosError for a failure."""
+        done = subprocess.run(
+            ["podman", "exec", f"lab-{host}", *command], capture_output=True, text=True, timeout=timeout, check=False
+        )
+        if done.returncode and check:
+            raise ChaosError(f"{host}: {' '.join(command)[:200]} ended with {done.returncode}: {done.stderr[-500:]}")
+        return done.stdout
+
+    def sql(self, host: str, statement: str) -> str:
+        """Run a statement as the superuser of a host's server."""
+        psql = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-c", statement]
+        return self.run(host, "runuser", "-u", "postgres", "--", *psql).strip()
+
+    def status(self, host: str) -> dict[str, object]:
+        """What the agent's program of a host says; empty while it cannot."""
+        with contextlib.suppress(ValueError, subprocess.TimeoutExpired):
+            return dict(json.loads(self.run(host, "postgresql-failover", "status", check=False, timeout=20)))
+        return {}
+
+    def leader(self) -> str:
+        """Who leads, ready for clients; empty for nobody."""
+        for host in self.hosts:
+            seen = self.status(host)
+            if seen.get("leader") and seen.get("ready"):
+                return str(seen["leader"])
+        return ""
+
+    def wait_until_well(self, seconds: float) -> None:
+        """Return when every host's server leads or receives. Raises ChaosError."""
+        for host in self.hosts:
+            try:
+                self.run(host, "postgresql-failover", "await", "--seconds", str(seconds), timeout=seconds + 30)
+            except (ChaosError, subprocess.TimeoutExpired) as problem:
+                raise ChaosError(f"{host} is not back in the cluster after {seconds:.0f} s: {problem}") from problem
+
+    def processes(self, host: str) -> list[int]:
+        """The server's processes, by the numbers of the machine below."""
+        container = podman.podman("inspect", "--format={{.Id}}", f"lab-{host}").strip()
+        found = []
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                ours = folder.name.isdigit() and container in (folder / "cgroup").read_text(encoding="utf-8")
+                if ours and (folder / "comm").read_text(encoding="utf-8").strip() == "postgres":
+                    found.append(int(folder.name))
+        return found
+
+    def conninfo(self) -> str:
+        """How a client reaches whoever is primary."""
+        names, addresses = ",".join(self.addresses), ",".join(self.addresses.values())
+        authority = self._folder / "state" / "pki" / "ca.crt"
+        return (
+            f"host={names} hostaddr={addresses} dbname=postgres user=chaos password={PASSWORD} sslmode=verify-full"
+            f" sslrootcert={authority} target_session_attrs=read-write connect_timeout=2"
+            " tcp_user_timeout=3000 keepalives_idle=2 keepalives_interval=1 keepalives_count=2"
+        )
+
+    def start(self, host: str) -> None:
+        """Power a guest on that was powered off."""
+        found = guest.load(f"byhand-{host}")
+        if found is None:
+            raise ChaosError(f"{host} is not there")
+        guest.stop(found, seconds=0)
+        guest.start(found)
+        byhand.wait_for_ssh(self.addresses[host])
+
+    def _boot(self, host: str) -> None:
+        disks = []
+        for letter in "bc":
+            file = guest.GUESTS / f"byhand-{host}" / f"disk-{letter}"
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            subprocess.run(["truncate", f"--size={DISK_MIB}M", str(file)], check=True)
+            subprocess.run(["mkfs.ext4", "-q", "-m0", str(file)], check=True)
+            disks.append(volumes.Attachment(f"{host}-{letter}", str(file), f"/dev/vd{letter}"))
+        byhand.run(host, self.addresses[host], disks=tuple(disks))
+        self.run(host, "sh", "-c", f"cat >/etc/systemd/system/chaos-disks.service <<'END'{DISKS}END\n")
+        self.run(host, "systemctl", "enable", "--now", "chaos-disks.service")
+        if not wait_for(lambda: "running" in self.run(host, "systemctl", "is-system-running", check=False), 60, 0.2):
+            raise ChaosError(f"{host} does not finish its boot")
+
+    def _inventory(self) -> dict[str, object]:
+        state = self._folder / "state"
+        state.mkdir(exist_ok=True, mode=0o700)
+        known = f"-o UserKnownHostsFile={state / 'known_hosts'} -o StrictHostKeyChecking=accept-new"
+        hosts = {name: {"ansible_host": address} for name, address in self.addresses.items()}
+        variables = {
+            "site_name": "chaos",
+            "site_state_dir": str(state),
+            "openstack_network_cidr": f"{byhand.GATEWAY.rsplit('.', 1)[0]}.0/{byhand.PREFIX}",
+            "ansible_user": "debian",
+            "ansible_ssh_private_key_file": str(byhand.KEY),
+            "ansible_ssh_common_args": known,
+            "postgresql_data_dir": f"{DATA}/main",
+            "postgresql_wal_dir": f"{WAL}/main",
+            "postgresql_wal_keep_size": "160MB",
+            "postgresql_client_cidrs": ["0.0.0.0/0"],
+            "postgresql_settings": {"max_wal_size": "160MB", "min_wal_size": "80MB"},
+            **self._options,
+        }
+        groups = {"postgresql": {"hosts": hosts}, "etcd": {"hosts": {name: {} for name in hosts}}}
+        return {"all": {"vars": variables, "children": groups}}
