@@ -4,7 +4,7 @@ T ?=
 PYTHON := .venv/bin/python
 PLAYBOOK := .venv/bin/ansible-playbook
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap lab site status capacity bench lab-down test test-fast test-all lint docs lock lock-upstream clean
+.PHONY: help bootstrap lab site status capacity bench chaos-postgresql lab-down test test-fast test-all lint docs lock lock-upstream clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ capacity: bootstrap ## one JSON document of who holds which GPU of the lab on st
 
 bench: bootstrap ## one JSON document of measured figures on stdout (make -s bench)
 	@$(PYTHON) -m lab.bench
+
+chaos-postgresql: bootstrap ## let faults happen to a PostgreSQL cluster (ROUNDS=1, KINDS=process,network, RESULTS=FILE), one JSON document on stdout
+	@$(PYTHON) -m lab.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KINDS),--kinds $(KINDS)) $(if $(RESULTS),--results $(RESULTS))
 
 lab-down: bootstrap ## remove the lab from this machine; what was built stays cached
 	@$(PYTHON) -m lab down
