@@ -193,10 +193,11 @@ def log_tail(name: str, lines: int = 25) -> str:
 def _ask(programs: Sequence[Program]) -> list[bool]:
     """Whether each serves, asked all at once: one that is still loading answers only by running into its time limit."""
     with ThreadPoolExecutor(max(1, len(programs))) as pool:
-        return list(pool.map(_ready, programs))
+        return list(pool.map(serves, programs))
 
 
-def _ready(program: Program) -> bool:
+def serves(program: Program) -> bool:
+    """Whether a program serves now."""
     try:
         return program.ready()
     except (OSError, ValueError):

@@ -9,6 +9,7 @@ that it has are not repeated.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import signal
 import sys
@@ -24,6 +25,7 @@ from lab.chaos.faults import KINDS
 from lab.chaos.rounds import one_round
 
 RESULTS = settings.LOGS / "chaos-postgresql.jsonl"
+LOCK = settings.STATE / "chaos.lock"
 UNSAFE: dict[str, object] = {
     "postgresql_confirmations": 0,
     "postgresql_failover_at_risk": True,
@@ -58,7 +60,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(143))
     failed = False
     try:
-        with packages(), raised(arguments.keep, UNSAFE if arguments.unsafe else {}) as (cluster, folder):
+        with alone(), packages(), raised(arguments.keep, UNSAFE if arguments.unsafe else {}) as (cluster, folder):
             run(cluster, folder, kinds, arguments.rounds, arguments.results)
     except (ChaosError, RuntimeError, OSError) as problem:
         say(str(problem))
@@ -95,6 +97,18 @@ def read(results: Path, kinds: list[str]) -> dict[str, list[dict[str, float | in
 
 
 @contextmanager
+def alone() -> Iterator[None]:
+    """Nobody else lets faults happen on this machine meanwhile."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ChaosError("other rounds run on this machine") from None
+        yield
+
+
+@contextmanager
 def raised(keep: bool, options: dict[str, object]) -> Iterator[tuple[Cluster, Path]]:
     """A cluster and its folder, removed afterwards."""
     folder = settings.STATE / "chaos"
@@ -116,7 +130,7 @@ def packages() -> Iterator[None]:
     sysctls.note_and_raise()
     fabric.up()
     (program,) = package_proxy.programs()
-    ours = not program.ready()
+    ours = not supervise.serves(program)
     try:
         if ours:
             supervise.up()
