@@ -1,0 +1,136 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Contradictions in declared PostgreSQL clusters: the value found, the value needed and the remedy. Pure: no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ALIKE = ("version", "port", "confirmations")
+"""What the members of one cluster have in common; each is the option ``postgresql_NAME``."""
+SHORTEST_LEASE = 2
+"""Seconds. With its default election timeout of 1 s etcd makes every shorter lease as long as this."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A declared database host; ``lease`` and ``t1`` in seconds."""
+
+    name: str
+    cluster: str
+    version: int
+    port: int
+    confirmations: int
+    lease: int
+    t1: float
+
+
+def members(hosts: Iterable[Mapping[str, Any]], defaults: Mapping[str, Any]) -> list[Member]:
+    """Return the database hosts with these variables; ``defaults`` has the value of each option that a host lacks."""
+
+    def option(host: Mapping[str, Any], name: str) -> Any:
+        return host[name] if name in host else defaults[name]
+
+    return [
+        Member(
+            name=str(host["inventory_hostname"]),
+            cluster=str(option(host, "postgresql_cluster")),
+            version=int(option(host, "postgresql_version")),
+            port=int(option(host, "postgresql_port")),
+            confirmations=int(option(host, "postgresql_confirmations")),
+            lease=int(option(host, "postgresql_failover_lease")),
+            t1=float(option(host, "postgresql_failover_t1")),
+        )
+        for host in hosts
+    ]
+
+
+def clusters(declared: Iterable[Member]) -> dict[str, list[Member]]:
+    """Return the members of each cluster, both in the order of their names."""
+    found: dict[str, list[Member]] = {}
+    for member in sorted(declared, key=lambda member: (member.cluster, member.name)):
+        found.setdefault(member.cluster, []).append(member)
+    return found
+
+
+def cluster_problems(declared: Iterable[Member], voters: Iterable[str]) -> list[str]:
+    """Return a sentence for each contradiction; none for a site without database hosts."""
+    declared = list(declared)
+    problems = [] if list(voters) or not declared else [NO_VOTER]
+    for cluster, of in clusters(declared).items():
+        problems += [*_differences(cluster, of), *_too_few(cluster, of)]
+    return [*problems, *_times(declared)]
+
+
+NO_VOTER = (
+    "Voters: found none, needed 1, 3 or 5: an etcd of their own decides which database server leads. "
+    "Remedy: declare hosts in group etcd."
+)
+
+
+def voter_problems(voters: Iterable[str], control_planes: Iterable[str]) -> list[str]:
+    """Return what is wrong with the voters: an even number, or hosts where Kubernetes' own etcd has the ports."""
+    voters = sorted(voters)
+    problems = []
+    if voters and len(voters) % 2 == 0:
+        problems.append(
+            f"Voters: found {len(voters)} ({', '.join(voters)}), needed an odd number: they are as many as may fail "
+            "with one voter fewer. Remedy: change the group etcd."
+        )
+    both = sorted(set(voters) & set(control_planes))
+    if both:
+        problems.append(
+            f"In group etcd and in group kube_control_plane: {', '.join(both)}. Needed: other hosts as voters, since "
+            "there port 2379 is that of Kubernetes' own etcd. Remedy: take them out of the group etcd."
+        )
+    return problems
+
+
+def _too_few(cluster: str, of: list[Member]) -> Iterator[str]:
+    standbys, needed = len(of) - 1, max(member.confirmations for member in of)
+    if standbys < needed:
+        yield (
+            f"Cluster {cluster}: found {_standbys(standbys)} beside the primary ({_names(of)}), needed {needed}, as "
+            "postgresql_confirmations says: no commit would ever be acknowledged. Remedy: declare more hosts in group "
+            f"postgresql, or set postgresql_confirmations to {standbys}."
+        )
+
+
+def _differences(cluster: str, of: list[Member]) -> Iterator[str]:
+    for name in ALIKE:
+        having: dict[int, list[Member]] = {}
+        for member in of:
+            having.setdefault(getattr(member, name), []).append(member)
+        if len(having) > 1:
+            found = ", ".join(f"{value} of {_names(same)}" for value, same in sorted(having.items()))
+            yield (
+                f"Cluster {cluster}: found postgresql_{name} {found}. Needed: the same for all of its hosts. "
+                "Remedy: set it for a group, not for a host; or give them other clusters by postgresql_cluster."
+            )
+
+
+def _times(declared: list[Member]) -> Iterator[str]:
+    having: dict[tuple[int, float], list[Member]] = {}
+    for member in declared:
+        having.setdefault((member.lease, member.t1), []).append(member)
+    for (lease, t1), same in sorted(having.items()):
+        if lease < SHORTEST_LEASE:
+            yield (
+                f"postgresql_failover_lease of {_names(same)}: found {lease}, needed {SHORTEST_LEASE} or more, since "
+                "etcd grants no shorter lease. Remedy: raise it."
+            )
+        if t1 >= lease:
+            yield (
+                f"postgresql_failover_t1 of {_names(same)}: found {t1:g}, needed less than postgresql_failover_lease, "
+                f"which is {lease}: a primary that is alone stops itself before another server may lead. "
+                "Remedy: lower the first or raise the second."
+            )
+
+
+def _standbys(number: int) -> str:
+    return f"{number} standby" if number == 1 else f"{number} standbys"
+
+
+def _names(of: Iterable[Member]) -> str:
+    return ", ".join(member.name for member in of)
