@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.ai_infn.platform.plugins.module_utils.postgresql.leaving import leave_problems
 from ansible_collections.ai_infn.platform.plugins.module_utils.postgresql.status import asked, checks
 
 
@@ -11,9 +12,14 @@ def postgresql_checks(variables, answers, defaults):
     return checks(asked(variables, answers, defaults))
 
 
+def postgresql_leave_problems(variables, name, answers, defaults, voters):
+    """Return why a host may not be removed; ``answers`` are those of the others, by host."""
+    return leave_problems(name, asked(variables, answers, defaults), voters)
+
+
 class FilterModule:
-    """The filter ``postgresql_checks``."""
+    """The filters ``postgresql_checks`` and ``postgresql_leave_problems``."""
 
     def filters(self):
         """Return the filters by name."""
-        return {"postgresql_checks": postgresql_checks}
+        return {"postgresql_checks": postgresql_checks, "postgresql_leave_problems": postgresql_leave_problems}
