@@ -26,6 +26,13 @@ options:
     description: Seconds to wait until the server leads or receives; 0 to tell the state only.
     type: int
     default: 0
+  lead:
+    description:
+      - Have the host's server lead. It must receive from who leads now, whose server ends in order. Clients are cut off
+        and connect anew, and no commit is lost.
+      - Changes nothing where it leads already.
+    type: bool
+    default: false
   program:
     description: The agent's program.
     type: path
@@ -41,6 +48,10 @@ EXAMPLES = r"""
   ai_infn.platform.postgresql_member:
     begin: "{{ inventory_hostname == groups['postgresql'] | first }}"
     wait: 300
+
+- name: Have this host's server lead
+  ai_infn.platform.postgresql_member:
+    lead: true
 """
 
 RETURN = r"""
@@ -49,12 +60,17 @@ cluster:
     empty in check mode on a host without the agent.
   returned: success
   type: dict
+former_leader:
+  description: Who led before; empty for nobody, and in check mode on a host without the agent.
+  returned: success
+  type: str
 """
 
 import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ai_infn.platform.plugins.module_utils.postgresql.leaving import lead_objection
 
 
 def ask(module: AnsibleModule, *words: str) -> str:
@@ -66,26 +82,38 @@ def ask(module: AnsibleModule, *words: str) -> str:
 
 
 def main() -> None:
-    """Make the cluster if asked and there is none, wait, and tell what there is."""
+    """Make the cluster or change its leader if asked and needed, wait, and tell what there is."""
     module = AnsibleModule(
         {
             "begin": {"type": "bool", "default": False},
             "wait": {"type": "int", "default": 0},
+            "lead": {"type": "bool", "default": False},
             "program": {"type": "path", "default": "/usr/local/sbin/postgresql-failover"},
         },
         supports_check_mode=True,
     )
     if module.check_mode and not os.path.exists(module.params["program"]):
-        module.exit_json(changed=module.params["begin"], cluster={})
-    cluster = json.loads(ask(module, "status"))
-    begins = module.params["begin"] and cluster["answered"] and not cluster["term"]
-    if not module.check_mode:
-        if begins:
-            ask(module, "begin")
-        if module.params["wait"]:
-            ask(module, "await", "--seconds", str(module.params["wait"]))
-        cluster = json.loads(ask(module, "status"))
-    module.exit_json(changed=bool(begins), cluster=cluster)
+        module.exit_json(changed=module.params["begin"] or module.params["lead"], cluster={}, former_leader="")
+    before = json.loads(ask(module, "status"))
+    begins = module.params["begin"] and before["answered"] and not before["term"]
+    leads = module.params["lead"] and before["leader"] != before["me"]
+    objection = lead_objection(before) if module.params["lead"] else None
+    if objection:
+        module.fail_json(msg=f"{before['me']} cannot lead: {objection}.", cluster=before)
+    cluster = before if module.check_mode else carry_out(module, before["me"], begins, leads)
+    leads = leads and (module.check_mode or cluster["leader"] != before["leader"])
+    module.exit_json(changed=bool(begins or leads), cluster=cluster, former_leader=before["leader"])
+
+
+def carry_out(module: AnsibleModule, me: str, begins: bool, leads: bool) -> dict:
+    """Do what is needed, and return what there is then."""
+    if begins:
+        ask(module, "begin")
+    if leads:
+        ask(module, "switchover", "--to", me)
+    if module.params["wait"]:
+        ask(module, "await", "--seconds", str(module.params["wait"]))
+    return json.loads(ask(module, "status"))
 
 
 if __name__ == "__main__":
