@@ -24,7 +24,7 @@ from lab.chaos.cluster import ChaosError, Cluster
 from lab.chaos.faults import KINDS
 from lab.chaos.rounds import one_round
 
-RESULTS = settings.LOGS / "chaos-postgresql.jsonl"
+RESULTS = settings.REPOSITORY / "build" / "chaos-postgresql.jsonl"
 LOCK = settings.STATE / "chaos.lock"
 UNSAFE: dict[str, object] = {
     "postgresql_confirmations": 0,
@@ -116,7 +116,9 @@ def raised(keep: bool, options: dict[str, object]) -> Iterator[tuple[Cluster, Pa
     cluster.remove()
     try:
         say("raising three hosts and their cluster")
-        cluster.raise_()
+        cluster.boot()
+        cluster.configure()
+        cluster.prepare()
         yield cluster, folder
     finally:
         if not keep:

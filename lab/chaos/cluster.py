@@ -58,18 +58,21 @@ class Cluster:
         """The hosts' names."""
         return list(self.addresses)
 
-    def raise_(self) -> None:
-        """Boot the guests and have the cluster. Raises ChaosError with the playbook's last words."""
+    def boot(self) -> None:
+        """Boot the guests."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with ThreadPoolExecutor(len(self.hosts)) as pool:
             list(pool.map(self._boot, self.hosts))
-        self.configure()
+
+    def prepare(self) -> None:
+        """Make what the writers need."""
         self.sql(self.leader(), TABLES)
 
-    def configure(self) -> None:
-        """Run the playbook."""
+    def configure(self, *words: str, **options: object) -> str:
+        """Run the playbook with further options, and return what it printed. Raises ChaosError with its last words."""
+        self._options |= options
         (self._folder / "hosts.yml").write_text(yaml.safe_dump(self._inventory(), sort_keys=False), encoding="utf-8")
-        command = [str(BIN / "ansible-playbook"), "-i", str(self._folder / "hosts.yml"), PLAYBOOK]
+        command = [str(BIN / "ansible-playbook"), "-i", str(self._folder / "hosts.yml"), PLAYBOOK, *words]
         environment = os.environ | {"ANSIBLE_CONFIG": str(settings.REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
         done = subprocess.run(
             command, cwd=settings.REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=900
@@ -77,6 +80,7 @@ class Cluster:
         (self._folder / "playbook.log").write_text(done.stdout + done.stderr, encoding="utf-8")
         if done.returncode:
             raise ChaosError(f"{PLAYBOOK} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+        return done.stdout
 
     def remove(self) -> None:
         """Remove the guests and their disks."""
@@ -131,13 +135,17 @@ class Cluster:
                     found.append(int(folder.name))
         return found
 
+    @property
+    def authority(self) -> Path:
+        """The certificate of who signed those of the hosts."""
+        return self._folder / "state" / "pki" / "ca.crt"
+
     def conninfo(self) -> str:
         """How a client reaches whoever is primary."""
         names, addresses = ",".join(self.addresses), ",".join(self.addresses.values())
-        authority = self._folder / "state" / "pki" / "ca.crt"
         return (
             f"host={names} hostaddr={addresses} dbname=postgres user=chaos password={PASSWORD} sslmode=verify-full"
-            f" sslrootcert={authority} target_session_attrs=read-write connect_timeout=2"
+            f" sslrootcert={self.authority} target_session_attrs=read-write connect_timeout=2"
             " tcp_user_timeout=3000 keepalives_idle=2 keepalives_interval=1 keepalives_count=2"
         )
 

@@ -1,0 +1,161 @@
+"""The PostgreSQL cluster on guests of its own: as declared, encrypted, and without a loss when something dies."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import fabric
+from lab.chaos.__main__ import UNSAFE, alone, packages
+from lab.chaos.cluster import Cluster
+from lab.chaos.faults import KINDS
+from lab.chaos.rounds import WELL, one_round
+from tests.conftest import git
+
+pytestmark = [
+    pytest.mark.rotation(
+        "postgresql", "services/postgresql_failover", "roles/postgresql", "roles/etcd", "roles/host_certificate",
+        "roles/host_setup", "playbooks/database.yml", "plugins/modules/postgresql_member", "lab/chaos",
+    ),
+    pytest.mark.duration(240),
+]  # fmt: skip
+
+ASK = """
+import sys, psycopg
+try:
+    with psycopg.connect(sys.argv[1]) as connection:
+        print("rows", *(connection.execute(sys.argv[2]).fetchone() or ()))
+except psycopg.OperationalError as problem:
+    print("refused", problem)
+"""
+SAFE: dict[str, object] = {"postgresql_confirmations": 1, "postgresql_failover_at_risk": False}
+
+
+@pytest.fixture(scope="module")
+def booted(host_packages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three guests with nothing on them."""
+    cluster = Cluster(tmp_path_factory.mktemp("postgresql") / "site")
+    with alone(), packages():
+        cluster.remove()
+        try:
+            cluster.boot()
+            yield cluster
+        finally:
+            cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def checked(booted: Cluster) -> str:
+    """What check mode said of hosts with nothing on them."""
+    return booted.configure("--check", "--diff")
+
+
+@pytest.fixture(scope="module")
+def cluster(booted: Cluster, checked: str) -> Cluster:
+    """The cluster, well, with the tables of the writers."""
+    booted.configure()
+    booted.prepare()
+    return booted
+
+
+def changed(output: str) -> dict[str, int]:
+    """How many tasks changed something, by host."""
+    return {
+        host: int(number) for host, number in re.findall(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", output, re.MULTILINE)
+    }
+
+
+def ask(cluster: Cluster, statement: str, **replaced: str) -> str:
+    """What a client gets who connects with some parameters replaced."""
+    words = dict(word.split("=", 1) for word in cluster.conninfo().split())
+    conninfo = " ".join(f"{name}={value}" for name, value in {**words, **replaced}.items())
+    done = subprocess.run(
+        [*fabric.INSIDE, sys.executable, "-c", ASK, conninfo, statement], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_check_mode_on_hosts_with_nothing_on_them_does_not_fail(checked: str) -> None:
+    assert all(number > 0 for number in changed(checked).values()), checked[-2000:]
+
+
+def test_one_server_leads_and_the_others_confirm_its_commits(cluster: Cluster) -> None:
+    cluster.wait_until_well(30)
+    leader = cluster.leader()
+    rows = cluster.sql(leader, "SELECT application_name, state, sync_state FROM pg_stat_replication ORDER BY 1")
+    standbys = sorted(set(cluster.hosts) - {leader})
+    assert rows.splitlines() == [f"{host}|streaming|quorum" for host in standbys]
+
+
+def test_a_second_run_changes_nothing_and_shows_nothing(cluster: Cluster) -> None:
+    assert set(changed(cluster.configure("--check", "--diff")).values()) == {0}
+    assert set(changed(cluster.configure()).values()) == {0}
+
+
+def test_every_connection_is_encrypted_and_a_plain_one_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+    leader = cluster.leader()
+    plain = (
+        "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE NOT ssl AND client_addr IS NOT NULL"
+    )
+    assert cluster.sql(leader, plain) == "0"
+    senders = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_replication USING (pid) WHERE version = 'TLSv1.3'"
+    assert cluster.sql(leader, senders) == "2"
+    own = "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+    assert ask(cluster, own) == "rows True TLSv1.3"
+    assert "no encryption" in ask(cluster, own, sslmode="disable")
+    assert "password authentication failed" in ask(cluster, own, password="wrong")
+    other = tmp_path / "other.crt"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=other", "-keyout", "/dev/null"]
+    subprocess.run([*command, "-out", str(other)], check=True, capture_output=True)
+    assert "certificate verify failed" in ask(cluster, own, sslrootcert=str(other))
+
+
+def test_who_has_no_certificate_of_a_member_does_not_replicate(cluster: Cluster) -> None:
+    answer = ask(cluster, "SELECT 1", user="replication", dbname="postgres")
+    assert answer.startswith("refused"), answer
+
+
+def rotated(kinds: list[str], number: int, commit: str) -> list[str]:
+    """So many kinds, which the commit chooses."""
+    turn = int(hashlib.sha256(commit.encode()).hexdigest(), 16)
+    return [kinds[(turn + step) % len(kinds)] for step in range(number)]
+
+
+@pytest.mark.parametrize("kind", ["host", *rotated(sorted(set(KINDS) - {"host"}), 3, git("rev-parse", "HEAD"))])
+def test_no_fault_loses_a_commit_or_lets_two_acknowledge(cluster: Cluster, kind: str, tmp_path: Path) -> None:
+    found = one_round(cluster, KINDS[kind], tmp_path)
+    assert (found["lost"], found["overlaps"]) == (0, 0), found
+    assert float(found["outage_s"] or 0) < 2 * KINDS[kind].goal, found
+
+
+def test_after_a_failover_a_run_changes_nothing_and_demotes_nobody(cluster: Cluster, tmp_path: Path) -> None:
+    before = cluster.leader()
+    one_round(cluster, KINDS["network"], tmp_path)
+    leader = cluster.leader()
+    assert leader != before
+    assert set(changed(cluster.configure()).values()) == {0}
+    assert cluster.leader() == leader
+
+
+def test_a_switchover_moves_the_lead_without_a_loss(cluster: Cluster) -> None:
+    target = next(host for host in cluster.hosts if host != cluster.leader())
+    cluster.run(target, "postgresql-failover", "switchover", "--to", target)
+    assert cluster.leader() == target
+    cluster.wait_until_well(WELL)
+
+
+def test_without_confirmations_and_fencing_the_rounds_find_loss_and_overlap(cluster: Cluster, tmp_path: Path) -> None:
+    t1 = {"postgresql_failover_t1": 3.0}
+    cluster.configure(**UNSAFE)
+    try:
+        found = one_round(cluster, KINDS["network"], tmp_path)
+    finally:
+        cluster.configure(**SAFE, **t1)
+    assert found["lost"] and found["overlaps"], found
+    cluster.wait_until_well(WELL)
