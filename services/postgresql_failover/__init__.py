@@ -1,6 +1,7 @@
 """Decides who leads a PostgreSQL cluster: no acknowledged commit is lost, and no two servers acknowledge at once.
 
-Who leads is a lease in etcd. repmgr clones, registers, promotes, follows and rejoins, and decides nothing.
+Who leads is a lease in etcd. The servers are moved by PostgreSQL's own means: promotion, streaming, pg_rewind and
+pg_basebackup.
 
 Two independent things keep the promise:
 
@@ -11,6 +12,9 @@ Two independent things keep the promise:
    confirm another one. This needs no clock.
 2. **Time.** A primary that cannot renew its lease stops itself within `T1`, on its own monotonic clock, before the
    lease ends (`T2 > T1`), so that clients of a primary that is alone soon get an error in place of a commit that hangs.
+
+What commits rely on may change with the declaration and with every leader. Candidates count with the old and the new
+until all that was written before is confirmed under the new one.
 
 Each leadership has a *term*, a number that grows with every change of leader.
 """
