@@ -55,10 +55,18 @@ class Kept:
         write(self._folder / STATE, json.dumps(document) + "\n")
         return state
 
-    def configure(self, conninfo: str, rule: Rule | None) -> None:
-        """Write the server's configuration; it reads that when it starts or is told to."""
-        settings = {"primary_conninfo": conninfo, "synchronous_standby_names": names_of(rule)}
-        lines = [f"{name} = '{value}'" for name, value in settings.items()]
+    def configure(self, conninfo: str, rule: Rule | None, restore: str = "") -> None:
+        """Write the server's configuration; it reads that when it starts or is told to.
+
+        ``restore`` is the command that fetches the log from an archive. Only who follows has it: a server that shall be
+        promoted would wait for an archive that does not answer.
+        """
+        settings = {
+            "primary_conninfo": conninfo,
+            "synchronous_standby_names": names_of(rule),
+            "restore_command": restore,
+        }
+        lines = ["{} = '{}'".format(name, value.replace("'", "''")) for name, value in settings.items()]
         write(self._folder / CONFIGURATION, "\n".join(["# Written by the failover agent.", *lines, ""]), 0o644)
 
 

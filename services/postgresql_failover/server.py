@@ -155,7 +155,7 @@ class PostgreSQL:
             self.rejoin(member)
             return
         self._kept.write(upstream=member, cut_off=0)
-        self._kept.configure(self._settings.reach(member, "replication"), self._kept.state().rule)
+        self._receive_from(member)
         self._health.begins_to_receive()
         self._reload()
 
@@ -169,7 +169,7 @@ class PostgreSQL:
             attempt(member)
             break
         self._kept.write(upstream=member, cut_off=0)
-        self._kept.configure(self._settings.reach(member, "replication"), self._kept.state().rule)
+        self._receive_from(member)
         self._become_standby()
         self._kept.write(rejoining=False)
         self._health.begins_to_receive()
@@ -192,7 +192,8 @@ class PostgreSQL:
         source = self._settings.reach(member, "postgres")
         self._run(self._psql("CHECKPOINT", source), PROMOTION)
         command = [self._program("pg_rewind"), f"--target-pgdata={self._data}", f"--source-server={source}"]
-        archive = ["--restore-target-wal"] if self._settings.archive else []
+        self._receive_from(member)  # with it pg_rewind has the command that fetches what was removed from the log
+        archive = ["--restore-target-wal"] if self._settings.restore else []
         self._run([*command, *archive, f"--config-file={self._settings.configuration}"], None)
 
     def _clone(self, member: str) -> None:
@@ -203,6 +204,10 @@ class PostgreSQL:
         command = [self._program("pg_basebackup"), f"--pgdata={self._data}", f"--dbname={source}"]
         log = [f"--waldir={self._settings.wal}"] if self._settings.wal else []
         self._run([*command, *log, "--wal-method=stream", "--checkpoint=fast"], None)
+
+    def _receive_from(self, member: str) -> None:
+        source = self._settings.reach(member, "replication")
+        self._kept.configure(source, self._kept.state().rule, self._settings.restore)
 
     def _usable(self) -> None:
         if not self.has_data:

@@ -19,8 +19,9 @@ class Settings:
     ``members`` are {name: address} of all database hosts of the cluster. ``lease`` is how long a leadership lasts that
     is not renewed, ``t1`` after which silence a primary stops, ``patience`` how long a server may answer nobody and a
     standby receive nothing. ``conninfo`` is what a member needs beside its host to reach another one as the role that
-    replicates, ``archive`` whether the server fetches its log from one. ``room`` is how many bytes must be free on the
-    file systems of data and log. ``at_risk`` lets a member lead though acknowledged commits may be lost by that.
+    replicates, ``restore`` the command that fetches the log from an archive, empty for none. ``room`` is how many bytes
+    must be free on the file systems of data and log. ``at_risk`` lets a member lead though acknowledged commits may be
+    lost by that.
     """
 
     me: str
@@ -41,7 +42,7 @@ class Settings:
     socket: str
     port: int
     conninfo: str
-    archive: bool
+    restore: str
     lease: int
     t1: float
     interval: float

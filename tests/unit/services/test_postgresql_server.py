@@ -33,7 +33,7 @@ def settings(tmp_path: Path) -> Settings:
         "me": "db-1", "members": {"db-1": "192.0.2.1", "db-2": "192.0.2.2"}, "confirmations": 1, "etcd": ["http://e"],
         "prefix": "/postgresql/x", "certificate": "", "key": "", "authority": "", "programs": "/nowhere",
         "data": str(tmp_path / "data"), "wal": "", "configuration": "/nowhere", "state": str(tmp_path), "unit": "x",
-        "user": "root", "socket": str(tmp_path), "port": 5432, "conninfo": "user=replication", "archive": False,
+        "user": "root", "socket": str(tmp_path), "port": 5432, "conninfo": "user=replication", "restore": "",
         "lease": 4, "t1": 3.0, "interval": 0.5, "timeout": 0.1, "patience": 5.0, "room": 0,
     }  # fmt: skip
     path = tmp_path / "settings.json"
@@ -62,9 +62,10 @@ def test_what_is_kept_of_a_server_comes_back(tmp_path: Path) -> None:
 
 
 def test_the_configuration_says_who_confirms_and_whom_it_follows(tmp_path: Path) -> None:
-    Kept(str(tmp_path)).configure("host=db-2", RULE)
+    Kept(str(tmp_path)).configure("host=db-2", RULE, "fetch '%f'")
     text = (tmp_path / CONFIGURATION).read_text(encoding="utf-8")
     assert "primary_conninfo = 'host=db-2'\n" in text
+    assert "restore_command = 'fetch ''%f'''\n" in text
     assert 'synchronous_standby_names = \'ANY 1 ("db-2", "db-3")\'\n' in text
     assert names_of(None) == names_of(Rule(RULE.standbys, 0)) == ""
 
