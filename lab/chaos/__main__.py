@@ -3,7 +3,7 @@
 Standard output is one object whose keys are the kinds of fault, each with `rounds`, `lost` and `overlaps` (numbers of
 commits), `outage_s` (seconds without a commit: median, p95, max), `t1_s` (the longest that a primary without the
 others went on) and `t2_s` (the soonest that another one served). Every round is appended to the results file; rounds
-that it has are not repeated.
+that it has are not repeated. The folder beside that file keeps what a round wrote down that failed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
+import shutil
 import signal
 import sys
 import time
@@ -60,8 +61,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(143))
     failed = False
     try:
-        with alone(), packages(), raised(arguments.keep, UNSAFE if arguments.unsafe else {}) as (cluster, folder):
-            run(cluster, folder, kinds, arguments.rounds, arguments.results)
+        with alone(), packages(), raised(arguments.keep, UNSAFE if arguments.unsafe else {}) as cluster:
+            run(cluster, kinds, arguments.rounds, arguments.results)
     except (ChaosError, RuntimeError, OSError) as problem:
         say(str(problem))
         failed = True
@@ -71,7 +72,7 @@ def main() -> int:
     return 1 if failed or broken else 0
 
 
-def run(cluster: Cluster, folder: Path, kinds: list[str], rounds: int, results: Path) -> None:
+def run(cluster: Cluster, kinds: list[str], rounds: int, results: Path) -> None:
     """Let each kind happen until the results have so many rounds of it."""
     results.parent.mkdir(parents=True, exist_ok=True)
     for number in range(1, rounds + 1):
@@ -79,7 +80,10 @@ def run(cluster: Cluster, folder: Path, kinds: list[str], rounds: int, results: 
             if len(read(results, [kind])[kind]) >= number:
                 continue
             began = time.monotonic()
+            folder = results.with_suffix("") / f"{kind}-{number}"
+            folder.mkdir(parents=True, exist_ok=True)
             found = one_round(cluster, KINDS[kind], folder)
+            shutil.rmtree(folder)
             with results.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps({"kind": kind, "date": time.strftime("%Y-%m-%d"), **found}) + "\n")
             outage = "nobody to serve" if found["outage_s"] is None else f"{found['outage_s']:.1f} s without a commit"
@@ -109,17 +113,16 @@ def alone() -> Iterator[None]:
 
 
 @contextmanager
-def raised(keep: bool, options: dict[str, object]) -> Iterator[tuple[Cluster, Path]]:
-    """A cluster and its folder, removed afterwards."""
-    folder = settings.STATE / "chaos"
-    cluster = Cluster(folder, options=options)
+def raised(keep: bool, options: dict[str, object]) -> Iterator[Cluster]:
+    """A cluster, removed afterwards."""
+    cluster = Cluster(settings.STATE / "chaos", options=options)
     cluster.remove()
     try:
         say("raising three hosts and their cluster")
         cluster.boot()
         cluster.configure()
         cluster.prepare()
-        yield cluster, folder
+        yield cluster
     finally:
         if not keep:
             cluster.remove()

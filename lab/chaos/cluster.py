@@ -46,10 +46,13 @@ class ChaosError(RuntimeError):
 
 
 class Cluster:
-    """Database hosts by name, each a guest with one disk for the data and one for the log."""
+    """Database hosts by name, each a guest with one disk for the data and one for the log, and who keeps backups."""
 
-    def __init__(self, folder: Path, size: int = 3, options: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, folder: Path, size: int = 3, options: Mapping[str, object] | None = None, backups: bool = False
+    ) -> None:
         self.addresses = {f"db-{number}": f"10.64.9.{150 + number}" for number in range(1, size + 1)}
+        self.backup = {"backup-1": "10.64.9.150"} if backups else {}
         self._folder = folder
         self._options = dict(options or {})
 
@@ -63,6 +66,8 @@ class Cluster:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with ThreadPoolExecutor(len(self.hosts)) as pool:
             list(pool.map(self._boot, self.hosts))
+        for name, address in self.backup.items():
+            byhand.run(name, address)
 
     def prepare(self) -> None:
         """Make what the writers need."""
@@ -84,7 +89,7 @@ class Cluster:
 
     def remove(self) -> None:
         """Remove the guests and their disks."""
-        for host in self.hosts:
+        for host in [*self.hosts, "backup-1"]:
             byhand.remove(host)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -123,6 +128,14 @@ class Cluster:
                 self.run(host, "postgresql-failover", "await", "--seconds", str(seconds), timeout=seconds + 30)
             except (ChaosError, subprocess.TimeoutExpired) as problem:
                 raise ChaosError(f"{host} is not back in the cluster after {seconds:.0f} s: {problem}") from problem
+
+    def journals(self, folder: Path) -> None:
+        """Write down what agents, guards, servers and voters said, for whoever asks why."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for host in self.hosts:
+            units = ("postgresql-failover", "postgresql-failover-guard", "postgresql-cluster", "etcd")
+            command = ["journalctl", "--no-pager", "-o", "short-precise", *(f"--unit={unit}" for unit in units)]
+            (folder / f"{host}.log").write_text(self.run(host, *command, check=False), encoding="utf-8")
 
     def processes(self, host: str) -> list[int]:
         """The server's processes, by the numbers of the machine below."""
@@ -191,5 +204,11 @@ class Cluster:
             "postgresql_settings": {"max_wal_size": "160MB", "min_wal_size": "80MB"},
             **self._options,
         }
-        groups = {"postgresql": {"hosts": hosts}, "etcd": {"hosts": {name: {} for name in hosts}}}
+        keeper = {name: {"ansible_host": address} for name, address in self.backup.items()}
+        voters: dict[str, object] = {name: {} for name in hosts}
+        groups = {
+            "postgresql": {"hosts": hosts},
+            "etcd": {"hosts": voters},
+            "postgresql_backup": {"hosts": keeper},
+        }
         return {"all": {"vars": variables, "children": groups}}

@@ -38,6 +38,9 @@ def one_round(cluster: Cluster, fault: Fault, folder: Path) -> dict[str, float |
                 writers.wait_for_commits(20, SERVES, since=time.monotonic())
             else:
                 wait_for(lambda: False, STOPS, 1.0)
+        except ChaosError:
+            cluster.journals(folder / "journals")
+            raise
         finally:
             fault.end(cluster, primary)
         cluster.wait_until_well(WELL)
