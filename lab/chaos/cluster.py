@@ -18,7 +18,6 @@ from lab.machine import byhand, guest, podman, volumes
 from lab.machine.processes import wait_for
 
 BIN = settings.REPOSITORY / ".venv" / "bin"
-PLAYBOOK = "playbooks/database.yml"
 DISK_MIB = 640
 DATA, WAL = "/srv/data", "/srv/wal"
 PASSWORD = "chaos"  # noqa: S105  of a cluster that lives for the length of the rounds
@@ -74,17 +73,27 @@ class Cluster:
         self.sql(self.leader(), TABLES)
 
     def configure(self, *words: str, **options: object) -> str:
-        """Run the playbook with further options, and return what it printed. Raises ChaosError with its last words."""
+        """Have the cluster as declared, with further options; what the playbook printed. Raises ChaosError."""
         self._options |= options
         (self._folder / "hosts.yml").write_text(yaml.safe_dump(self._inventory(), sort_keys=False), encoding="utf-8")
-        command = [str(BIN / "ansible-playbook"), "-i", str(self._folder / "hosts.yml"), PLAYBOOK, *words]
+        return self.playbook("database", *words)
+
+    def playbook(self, name: str, *words: str) -> str:
+        """Run a playbook on the cluster, and return what it printed. Raises ChaosError with its last words."""
+        command = [
+            str(BIN / "ansible-playbook"),
+            "-i",
+            str(self._folder / "hosts.yml"),
+            f"playbooks/{name}.yml",
+            *words,
+        ]
         environment = os.environ | {"ANSIBLE_CONFIG": str(settings.REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
         done = subprocess.run(
             command, cwd=settings.REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=900
         )
         (self._folder / "playbook.log").write_text(done.stdout + done.stderr, encoding="utf-8")
         if done.returncode:
-            raise ChaosError(f"{PLAYBOOK} ended with {done.returncode}:\n{done.stdout[-3000:]}")
+            raise ChaosError(f"{name}.yml ended with {done.returncode}:\n{done.stdout[-3000:]}")
         return done.stdout
 
     def remove(self) -> None:

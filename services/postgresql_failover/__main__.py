@@ -13,6 +13,7 @@ from postgresql_failover import bootstrap, guard
 from postgresql_failover.agent import Agent
 from postgresql_failover.commands import ServerError
 from postgresql_failover.decision import Act, Cluster, Quorum
+from postgresql_failover.files import Kept
 from postgresql_failover.server import PostgreSQL
 from postgresql_failover.settings import Settings, load
 from postgresql_failover.store import Store
@@ -35,6 +36,8 @@ def main() -> int:
         ("run", "run the agent"),
         ("guard", "stop the primary when its agent is dead"),
         ("begin", "make the cluster, with a server of this host that has no data but its own as its primary"),
+        ("forget", "have etcd forget the cluster, which nobody leads: it is begun anew, from a backup for instance"),
+        ("discard", "take this host's data for no server's, until a leader replaces them"),
         ("await", "wait until this host's server leads or receives"),
         ("status", "print the cluster as one JSON document"),
     ):
@@ -50,6 +53,11 @@ def main() -> int:
         guard.watch(settings)
     if arguments.command == "begin":
         return begin(settings)
+    if arguments.command == "forget":
+        return forget(settings)
+    if arguments.command == "discard":
+        Kept(settings.state).write(upstream="", cut_off=0, rule=None, settled=False, rejoining=True)
+        return 0
     if arguments.command == "await":
         return wait(settings, arguments.seconds)
     if arguments.command == "switchover":
@@ -99,6 +107,22 @@ def begin(settings: Settings) -> int:
         store.resign()
     log.info("made" if made else "somebody else has made it")
     return 0 if made else 1
+
+
+def forget(settings: Settings) -> int:
+    """Delete the cluster's keys once the lease of who has led is over; the exit status."""
+    store = Store(settings.store)
+    end = time.monotonic() + 4 * settings.lease
+    seen = store.look()
+    while seen.leader and time.monotonic() < end:
+        time.sleep(settings.interval)
+        seen = store.look()
+    forgotten = not seen.silence and store.forget()
+    store.resign()
+    if not forgotten:
+        leads = f"{seen.leader.member} leads: stop the agents first" if seen.leader else "etcd does not answer"
+        log.error("%s", leads)
+    return 0 if forgotten else 1
 
 
 def wait(settings: Settings, seconds: float) -> int:

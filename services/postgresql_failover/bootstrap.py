@@ -22,12 +22,18 @@ GRANT EXECUTE ON FUNCTION pg_ls_dir(text, boolean, boolean), pg_stat_file(text, 
 """The role by which members copy, stream and rewind; the functions are those that pg_rewind needs."""
 
 
+RESTORED = "restored"
+"""File in the agent's folder that says that the data come from a backup, and are what the cluster begins with."""
+
+
 def make(settings: Settings) -> None:
     """Have a primary without standbys run; repeated after an interruption it goes on. Raises ServerError."""
-    done = Path(settings.state) / "made"
-    if not done.exists():
+    made, restored = (Path(settings.state) / name for name in ("made", RESTORED))
+    if restored.exists():
+        restored.rename(made)
+    elif not made.exists():
         _initialize(settings)
-        done.touch()
+        made.touch()
     Kept(settings.state).configure("", None)
     run(["systemctl", "start", settings.unit], timeout=60)
     answers = processes.wait_for(lambda: processes.answers(settings.socket, settings.port, 1.0), 30, 0.1)

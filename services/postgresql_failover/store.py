@@ -80,6 +80,12 @@ class Store:
         missing = {"key": self._key("quorum"), "target": "MOD", "result": "EQUAL", "modRevision": 0}
         return self._transaction([missing], [self._put_for_good("quorum", _of_quorum(quorum))])
 
+    def forget(self) -> bool:
+        """Delete the cluster's keys, if nobody leads; whether that went well."""
+        free = {"key": self._key("leader"), "target": "CREATE", "result": "EQUAL", "createRevision": 0}
+        everything = {"key": self._key(""), "range_end": _text_of(f"{self._settings.prefix}0")}
+        return self._transaction([free], [{"requestDeleteRange": everything}])
+
     def lead(self, quorum: Quorum) -> bool:
         """Take the lease for a new term, if nobody has it and all is as it was seen last; whether that went well."""
         free = {"key": self._key("leader"), "target": "CREATE", "result": "EQUAL", "createRevision": 0}

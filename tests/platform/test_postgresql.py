@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from lab import fabric
 from lab.chaos.__main__ import UNSAFE, alone, packages
-from lab.chaos.cluster import Cluster
+from lab.chaos.cluster import DATA, WAL, ChaosError, Cluster
 from lab.chaos.faults import KINDS
 from lab.chaos.rounds import WELL, one_round
 from tests.conftest import git
@@ -21,7 +22,8 @@ from tests.conftest import git
 pytestmark = [
     pytest.mark.rotation(
         "postgresql", "services/postgresql_failover", "roles/postgresql", "roles/etcd", "roles/host_certificate",
-        "roles/host_setup", "playbooks/database.yml", "plugins/modules/postgresql_member", "lab/chaos",
+        "roles/host_setup", "roles/pgbackrest", "playbooks/database.yml", "playbooks/restore.yml", "lab/chaos",
+        "plugins/modules/postgresql", "plugins/modules/pgbackrest",
     ),
     pytest.mark.duration(240),
 ]  # fmt: skip
@@ -39,8 +41,8 @@ SAFE: dict[str, object] = {"postgresql_confirmations": 1, "postgresql_failover_a
 
 @pytest.fixture(scope="module")
 def booted(host_packages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Three guests with nothing on them."""
-    cluster = Cluster(tmp_path_factory.mktemp("postgresql") / "site")
+    """Three guests with nothing on them, and one for the backups."""
+    cluster = Cluster(tmp_path_factory.mktemp("postgresql") / "site", backups=True)
     with alone(), packages():
         cluster.remove()
         try:
@@ -148,6 +150,46 @@ def test_a_switchover_moves_the_lead_without_a_loss(cluster: Cluster) -> None:
     cluster.run(target, "postgresql-failover", "switchover", "--to", target)
     assert cluster.leader() == target
     cluster.wait_until_well(WELL)
+
+
+CONFIRMED = ("-e", "postgresql_restore_confirmed=true")
+
+
+def test_the_log_arrives_and_a_first_backup_is_there(cluster: Cluster) -> None:
+    answer = cluster.run("backup-1", "runuser", "-u", "postgres", "--", "pgbackrest", "--output=json", "info")
+    (stanza,) = json.loads(answer)
+    assert stanza["name"] == "chaos" and stanza["cipher"] == "aes-256-cbc" and stanza["backup"], answer
+    assert cluster.sql(cluster.leader(), "SELECT failed_count, archived_count > 0 FROM pg_stat_archiver").endswith("|t")
+
+
+def test_a_restore_that_nobody_confirmed_changes_nothing(cluster: Cluster) -> None:
+    leader = cluster.leader()
+    with pytest.raises(ChaosError, match="replaces the data of db-1, db-2, db-3"):
+        cluster.playbook("restore")
+    assert cluster.leader() == leader
+
+
+def test_the_cluster_comes_back_as_of_a_moment_between_two_transactions(cluster: Cluster) -> None:
+    leader = cluster.leader()
+    cluster.sql(leader, "CREATE TABLE moments (n int)")
+    cluster.sql(leader, "INSERT INTO moments VALUES (1)")
+    moment = cluster.sql(leader, "SELECT clock_timestamp()")
+    cluster.sql(leader, "INSERT INTO moments VALUES (2)")
+    cluster.playbook("restore", *CONFIRMED, "-e", json.dumps({"target": moment}))
+    cluster.wait_until_well(WELL)
+    assert cluster.sql(cluster.leader(), "SELECT n FROM moments") == "1"
+    assert set(changed(cluster.configure()).values()) == {0}
+
+
+def test_the_cluster_comes_back_when_all_of_its_data_are_lost(cluster: Cluster) -> None:
+    cluster.sql(cluster.leader(), "INSERT INTO moments VALUES (3); SELECT pg_switch_wal()")
+    cluster.playbook("backup", "-e", "kind=incr")
+    for host in cluster.hosts:
+        cluster.run(host, "systemctl", "stop", "postgresql-failover", "postgresql-failover-guard", "postgresql-cluster")
+        cluster.run(host, "sh", "-c", f"rm -rf {DATA}/main {WAL}/main /var/lib/postgresql-failover/*")
+    cluster.playbook("restore", *CONFIRMED)
+    cluster.wait_until_well(WELL)
+    assert cluster.sql(cluster.leader(), "SELECT n FROM moments ORDER BY n").split() == ["1", "3"]
 
 
 def test_without_confirmations_and_fencing_the_rounds_find_loss_and_overlap(cluster: Cluster, tmp_path: Path) -> None:

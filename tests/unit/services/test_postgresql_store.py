@@ -164,6 +164,13 @@ def test_a_wish_for_another_leader_ends_when_one_is_announced(begun: dict[str, S
     assert begun["b"].look().wish == ""
 
 
+def test_a_cluster_is_forgotten_only_while_nobody_leads(begun: dict[str, Store]) -> None:
+    assert not begun["c"].forget()
+    begun["a"].resign()
+    assert begun["c"].forget()
+    assert begun["b"].look().quorum is None
+
+
 def test_without_an_answer_the_silence_grows_from_the_last_request_that_was_answered(etcd: str) -> None:
     now = 100.0
     settings = Settings([etcd], "/silence", "a", LEASE, 0.5)
