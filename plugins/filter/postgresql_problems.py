@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ansible_collections.ai_infn.platform.plugins.module_utils.postgresql.declared import (
+    backup_problems,
     cluster_problems,
     members,
     voter_problems,
@@ -16,8 +17,12 @@ def postgresql_problems(variables, voters, defaults):
 
 
 class FilterModule:
-    """The filters ``postgresql_problems`` and ``etcd_voter_problems``."""
+    """The filters ``postgresql_problems``, ``postgresql_backup_problems`` and ``etcd_voter_problems``."""
 
     def filters(self):
         """Return the filters by name."""
-        return {"postgresql_problems": postgresql_problems, "etcd_voter_problems": voter_problems}
+        return {
+            "postgresql_problems": postgresql_problems,
+            "postgresql_backup_problems": backup_problems,
+            "etcd_voter_problems": voter_problems,
+        }

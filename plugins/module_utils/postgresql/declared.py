@@ -87,6 +87,24 @@ def voter_problems(voters: Iterable[str], control_planes: Iterable[str]) -> list
     return problems
 
 
+def backup_problems(keepers: Iterable[str], databases: Iterable[str]) -> list[str]:
+    """Return what is wrong with who keeps the backups: more than one, or one that is lost with a server."""
+    keepers, databases = sorted(keepers), set(databases)
+    problems = []
+    if len(keepers) > 1:
+        problems.append(
+            f"Group postgresql_backup: found {', '.join(keepers)}, needed one host, which has the repository. "
+            "Remedy: leave one in the group."
+        )
+    both = [name for name in keepers if name in databases]
+    if both:
+        problems.append(
+            f"In group postgresql_backup and in group postgresql: {', '.join(both)}. Needed: another host, since a "
+            "backup must not be lost with the server. Remedy: declare one of its own."
+        )
+    return problems
+
+
 def _too_few(cluster: str, of: list[Member]) -> Iterator[str]:
     standbys, needed = len(of) - 1, max(member.confirmations for member in of)
     if standbys < needed:

@@ -102,3 +102,19 @@ def test_an_even_number_of_voters_is_a_problem() -> None:
 def test_a_voter_that_is_a_control_plane_is_a_problem() -> None:
     (problem,) = voter_problems(["control-1", "etcd-1", "etcd-2"], ["control-1", "control-2"])
     assert "kube_control_plane: control-1." in problem and "2379" in problem
+
+
+def backup_problems(keepers: list[str]) -> list[str]:
+    found = filter_loader.get("ai_infn.platform.postgresql_backup_problems").j2_function(keepers, ["db-1", "db-2"])
+    assert isinstance(found, list)
+    return found
+
+
+def test_one_host_of_its_own_or_none_keeps_the_backups() -> None:
+    assert backup_problems([]) == backup_problems(["backup-1"]) == []
+
+
+def test_a_repository_on_a_database_host_and_a_second_one_are_told() -> None:
+    second, both = backup_problems(["backup-1", "db-2"])
+    assert "found backup-1, db-2, needed one host" in second
+    assert "In group postgresql_backup and in group postgresql: db-2." in both

@@ -21,10 +21,11 @@ def openings(*hosts: tuple[str, str]) -> dict[str, set[str]]:
 
 
 def test_servers_are_open_to_the_sites_hosts_and_voters_to_voters_and_servers() -> None:
-    found = openings(("db-1", "postgresql"), ("voter-1", "etcd"))
+    found = openings(("db-1", "postgresql"), ("voter-1", "etcd"), ("backup-1", "postgresql_backup"))
     assert found["lab-database"] == {
         "ingress IPv4 tcp 5432-5432 from group lab-database",
         "ingress IPv4 tcp 5432-5432 from group lab-host",
+        "ingress IPv4 tcp 8432-8432 from group lab-database-backup",
     }
     assert found["lab-etcd"] == {
         "ingress IPv4 tcp 2379-2380 from group lab-etcd",
@@ -32,5 +33,10 @@ def test_servers_are_open_to_the_sites_hosts_and_voters_to_voters_and_servers() 
     }
 
 
+def test_who_keeps_backups_is_open_to_servers_and_they_to_it() -> None:
+    found = openings(("db-1", "postgresql"), ("backup-1", "postgresql_backup"))
+    assert found["lab-database-backup"] == {"ingress IPv4 tcp 8432-8432 from group lab-database"}
+
+
 def test_a_site_without_a_database_has_no_such_groups() -> None:
-    assert not {"lab-database", "lab-etcd"} & openings(("worker-1", "kube_worker")).keys()
+    assert not {"lab-database", "lab-database-backup", "lab-etcd"} & openings(("worker-1", "kube_worker")).keys()
