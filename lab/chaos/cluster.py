@@ -210,7 +210,7 @@ class Cluster:
             "postgresql_wal_dir": f"{WAL}/main",
             "postgresql_wal_keep_size": "160MB",
             "postgresql_client_cidrs": ["0.0.0.0/0"],
-            "postgresql_settings": {"max_wal_size": "160MB", "min_wal_size": "80MB"},
+            "postgresql_settings": {"max_wal_size": "160MB", "min_wal_size": "80MB", "checkpoint_timeout": "30s"},
             **self._options,
         }
         keeper = {name: {"ansible_host": address} for name, address in self.backup.items()}

@@ -171,8 +171,8 @@ def _as_leader(server: Server, ready: bool, quorum: Quorum, wanted: Rule, cluste
     fit = {name for name in wanted.standbys & cluster.told.keys() if cluster.told[name].fit}
     if cluster.wish in fit:
         return Step(Act.HAND_OVER, f"{cluster.wish} shall lead")
-    # Elsewhere it may be no better: only a standby that says so of itself is worth an outage.
-    if server.full and fit:
+    # Elsewhere it may be no better, or nobody may be able to lead without this one: then it goes on.
+    if server.full and not lacks(quorum, frozenset(fit)):
         return Step(Act.RESIGN, server.full)
     return _towards(wanted, server, quorum)
 
@@ -215,7 +215,10 @@ def _without_leader(declared: Declared, server: Server, quorum: Quorum, cluster:
     lacking = lacks(quorum, frozenset(present))
     if lacking and not declared.at_risk:
         return Step(Act.NOTHING, lacking)
-    best = max(present, key=lambda name: (present[name].position, present[name].fit, name == cluster.wish, name))
+    # What others have beyond those that are fit and enough was never acknowledged.
+    fit = frozenset(name for name, one in present.items() if one.fit)
+    candidates = present.keys() if lacks(quorum, fit) else fit
+    best = max(candidates, key=lambda name: (present[name].position, present[name].fit, name == cluster.wish, name))
     if best != me:
         return Step(Act.NOTHING, f"{best} is the most advanced")
     if server.stuck:

@@ -115,12 +115,22 @@ def test_what_earlier_leaders_acknowledged_is_counted_with_until_it_is_confirmed
     assert step("b", replace(PRIMARY, relies=later.rules[0]), held, confirmations=2).act is Act.SETTLE
 
 
-def test_a_leader_that_hangs_resigns_and_one_without_room_only_for_a_fit_standby() -> None:
-    led = Cluster(LEADS, QUORUM, {"b": Told(fit=False)})
+def test_a_leader_that_hangs_resigns_and_one_without_room_only_if_fit_ones_can_lead_without_it() -> None:
+    led = Cluster(LEADS, QUORUM, {"a": Told(fit=False), "b": Told(), "c": Told(fit=False)})
     assert act("a", replace(PRIMARY, stuck="it hangs"), led) is Act.RESIGN
     full = replace(PRIMARY, full="no room")
     assert act("a", full, led) is Act.NOTHING
-    assert act("a", full, replace(led, told={"b": Told()})) is Act.RESIGN
+    assert act("a", full, replace(led, told={"b": Told()})) is Act.NOTHING
+    assert act("a", full, replace(led, told={"b": Told(), "c": Told()})) is Act.RESIGN
+
+
+def test_one_without_room_leads_only_where_the_fit_ones_are_too_few() -> None:
+    ready = replace(STANDBY, upstream="", cut_off=7)
+    far, near = Told(7, FAR, fit=False), Told(7, NEAR)
+    assert act("b", ready, Cluster(None, QUORUM, {"b": far, "c": near})) is Act.LEAD
+    enough = Cluster(None, QUORUM, {"a": Told(7, NEAR), "b": far, "c": near})
+    assert step("b", ready, enough) == Step(Act.NOTHING, "c is the most advanced")
+    assert act("c", ready, enough) is Act.LEAD
 
 
 def test_who_is_wanted_leads_if_it_is_fit_and_as_far_as_others() -> None:
