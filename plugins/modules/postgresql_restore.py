@@ -124,7 +124,7 @@ def restore(module: AnsibleModule) -> str:
     for name in ("state.json", "failover.conf", "made", "initializing"):
         if os.path.exists(f"{params['state']}/{name}"):
             os.unlink(f"{params['state']}/{name}")
-    run(module, "systemctl", "reset-failed", params["unit"])
+    module.run_command(["systemctl", "reset-failed", params["unit"]])  # one that did not fail is refused
     run(module, "systemctl", "start", "--no-block", params["unit"])
     end = time.monotonic() + params["timeout"]
     while psql(module, "SELECT pg_is_in_recovery()") != "f":
