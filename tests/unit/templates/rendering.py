@@ -28,13 +28,23 @@ WRITERS = (
 DECLARED = ("part", "objects", "options")
 """How the names of the variables end in which a role declares what others write."""
 
-GROUPS = {"kubernetes_control_plane": "kube_control_plane"}
+GROUPS = {
+    "kubernetes_control_plane": "kube_control_plane",
+    "etcd": "etcd",
+    "postgresql": "postgresql",
+    "postgresql_failover": "postgresql",
+    "pgbackrest": "database",
+}
 """Group of hosts that a role is for, where it is not the whole overlay."""
 
 KNOWN_AT_RUN_TIME = {
     "kubernetes_host": {"state": "clean"},
     "kubernetes_leader": "{{ groups.kube_control_plane[0] }}",
     "kubernetes_node_address": "{{ openstack_network_cidr | ansible.utils.nthhost(10 + number | int) }}",
+    "openstack_server_address": "{{ openstack_network_cidr | ansible.utils.nthhost(10 + number | int) }}",
+    "pgbackrest_passphrase": "passphrase",
+    "_pgbackrest_kind": "full",
+    "_pgbackrest_moment": "Sun 01:15",
     "kubernetes_join_control_plane": "{{ inventory_hostname in groups.kube_control_plane }}",
     "kubernetes_join_offer": {"token": "abcdef.0123456789abcdef", "authority": "certificate", "lacking": []},
     "__kubernetes_control_plane_keys": {"stdout": "server: nowhere\n---keys---\nkeys"},
@@ -43,6 +53,13 @@ KNOWN_AT_RUN_TIME = {
     "_kubernetes_control_plane_component": "kube-apiserver",
 }
 """What roles observe, or give to a template; a new template that needs more of it has its value here."""
+
+DATABASE = (
+    ("{{ groups.kubernetes[0] }}", ["postgresql", "etcd", "database"]),
+    ("{{ groups.kubernetes[1] }}", ["postgresql", "etcd", "database"]),
+    ("{{ groups.kubernetes[2] }}", ["postgresql_backup", "database"]),
+)
+"""Hosts of the overlay that are taken for those of a database, and their groups."""
 
 NUMBER = "{{ groups.kubernetes.index(inventory_hostname) }}"
 CONTROL_PLANES = (
@@ -104,7 +121,7 @@ def showing_tasks(role: Path) -> list[dict[str, Any]]:
 def make_collection(folder: Path, extra: dict[str, str]) -> list[str]:
     """Make the copy of the collection, and ``extra`` files by path in the repository; the names of its roles."""
     copy = folder / "ansible_collections" / "ai_infn" / "platform"
-    for name in ("plugins", "meta", "roles"):
+    for name in ("plugins", "meta", "roles", "services"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("argument_specs.yml", "__pycache__"))
     shutil.copy(ROOT / "galaxy.yml", copy)
     for name, text in extra.items():
@@ -147,6 +164,10 @@ def render(inventory: Path, folder: Path, options: list[str], extra: dict[str, s
         "gather_facts": False,
         "pre_tasks": [
             {"name": "observe", "ansible.builtin.set_fact": KNOWN_AT_RUN_TIME, "vars": {"number": NUMBER}},
+            *(
+                {"name": "declare", "ansible.builtin.add_host": {"name": name, "groups": groups}}
+                for name, groups in DATABASE
+            ),
             {"name": "observe all", "ansible.builtin.set_fact": {"kubernetes_control_planes": CONTROL_PLANES}},
         ],
         "roles": [f"ai_infn.platform.{name}" for name in roles],
