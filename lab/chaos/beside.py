@@ -51,10 +51,10 @@ def write(host: str, path: Path) -> None:
             answer = session.ask(INSERT.format(host=host, number=number))
             if len(answer) == 2:
                 record.write(f"{host} {answer[0]} {answer[1]} {time.monotonic()!r}\n")
-                time.sleep(0.01)
+                time.sleep(0.01)  # the pace of this writer
             else:
                 session.close()
-                time.sleep(0.2)
+                time.sleep(0.2)  # the pause of a client that connects again
                 session = Session()
 
 

@@ -50,7 +50,7 @@ class Watch:
 
     def _run(self) -> None:
         while True:
-            time.sleep(0.05)
+            time.sleep(0.05)  # the watch's own beat, without an end
             with self._lock, contextlib.suppress(OSError):
                 if self._socket >= 0 and time.monotonic() > self._until:
                     socket.socket(fileno=os.dup(self._socket)).shutdown(socket.SHUT_RDWR)

@@ -71,9 +71,9 @@ replayed:
 
 import os
 import shutil
-import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import wait_for
 
 RESET = (
     "restore_command",
@@ -126,11 +126,8 @@ def restore(module: AnsibleModule) -> str:
             os.unlink(f"{params['state']}/{name}")
     module.run_command(["systemctl", "reset-failed", params["unit"]])  # one that did not fail is refused
     run(module, "systemctl", "start", "--no-block", params["unit"])
-    end = time.monotonic() + params["timeout"]
-    while psql(module, "SELECT pg_is_in_recovery()") != "f":
-        if time.monotonic() > end:
-            module.fail_json(msg=f"not replayed after {params['timeout']} s; see journalctl --unit {params['unit']}")
-        time.sleep(1)
+    if not wait_for(lambda: psql(module, "SELECT pg_is_in_recovery()") == "f", params["timeout"]):
+        module.fail_json(msg=f"not replayed after {params['timeout']} s; see journalctl --unit {params['unit']}")
     replayed = psql(module, "SELECT pg_last_xact_replay_timestamp()")
     for name in RESET:
         psql(module, f"ALTER SYSTEM RESET {name}")

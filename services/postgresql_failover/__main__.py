@@ -14,6 +14,7 @@ from postgresql_failover.agent import Agent
 from postgresql_failover.commands import ServerError
 from postgresql_failover.decision import Act, Cluster, Quorum
 from postgresql_failover.files import Kept
+from postgresql_failover.processes import wait_for
 from postgresql_failover.server import PostgreSQL
 from postgresql_failover.settings import Settings, load
 from postgresql_failover.store import Store
@@ -84,7 +85,7 @@ def run(settings: Settings) -> int:
             said = str(problem)
         # One step calls for the next; otherwise there is time.
         if not acted:
-            time.sleep(max(0.0, settings.interval - (time.monotonic() - began)))
+            time.sleep(max(0.0, settings.interval - (time.monotonic() - began)))  # the loop's own beat, without an end
 
 
 def begin(settings: Settings) -> int:
@@ -112,30 +113,21 @@ def begin(settings: Settings) -> int:
 def forget(settings: Settings) -> int:
     """Delete the cluster's keys once the lease of who has led is over; the exit status."""
     store = Store(settings.store)
-    end = time.monotonic() + 4 * settings.lease
+    wait_for(lambda: store.look().leader is None, 4 * settings.lease, settings.interval)
     seen = store.look()
-    while seen.leader and time.monotonic() < end:
-        time.sleep(settings.interval)
-        seen = store.look()
     forgotten = not seen.silence and store.forget()
     store.resign()
     if not forgotten:
-        leads = f"{seen.leader.member} leads: stop the agents first" if seen.leader else "etcd does not answer"
-        log.error("%s", leads)
+        log.error("%s", f"{seen.leader.member} leads: stop the agents first" if seen.leader else "etcd does not answer")
     return 0 if forgotten else 1
 
 
 def wait(settings: Settings, seconds: float) -> int:
     """Wait until the server of this host leads or receives."""
-    end = time.monotonic() + seconds
-    while True:
-        seen = status(settings)
-        if serves(seen):
-            return 0
-        if time.monotonic() > end:
-            log.error("not within %.0f s: %s", seconds, json.dumps(seen, sort_keys=True))
-            return 1
-        time.sleep(0.5)
+    if wait_for(lambda: serves(status(settings)), seconds, settings.interval):
+        return 0
+    log.error("not within %.0f s: %s", seconds, json.dumps(status(settings), sort_keys=True))
+    return 1
 
 
 def serves(seen: dict[str, Any]) -> bool:
@@ -147,21 +139,23 @@ def serves(seen: dict[str, Any]) -> bool:
 def switchover(settings: Settings, member: str) -> int:
     """Want a member to lead, and wait until it does."""
     store = Store(settings.store)
-    end = time.monotonic() + SWITCHOVER
     seen = store.look()
     if not seen.silence and member not in seen.told:
         log.error("%s does not answer; members that do: %s", member, ", ".join(sorted(seen.told)) or "none")
         return 1
-    asked = bool(seen.leader and seen.leader.member == member) or store.ask(member)
+
+    def leads() -> bool:
+        leader = store.look().leader
+        return bool(leader and leader.member == member and leader.ready)
+
     try:
-        while asked and time.monotonic() < end:
-            seen = store.look()
-            if seen.leader and seen.leader.member == member and seen.leader.ready:
-                log.info("%s leads", member)
-                return 0
-            time.sleep(0.2)
+        done = leads() or (store.ask(member) and wait_for(leads, SWITCHOVER, settings.interval))
+        seen = store.look()
     finally:
         store.resign()
+    if done:
+        log.info("%s leads", member)
+        return 0
     log.error("%s does not lead after %.0f s: %s", member, SWITCHOVER, json.dumps(document(seen), sort_keys=True))
     return 1
 

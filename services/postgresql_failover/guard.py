@@ -50,4 +50,4 @@ def watch(settings: Settings) -> None:
                 "the agent had no answer for %.1f s, allowed %.1f: the primary is stopped", silence, settings.t1
             )
             processes.kill(settings.data, deadline=5.0)
-        time.sleep(INTERVAL)
+        time.sleep(INTERVAL)  # the guard's own beat, without an end

@@ -40,18 +40,16 @@ def postmaster(data: str, processes: dict[int, str]) -> int:
 
 def kill(data: str, deadline: float) -> bool:
     """Kill all, those first that could start others; whether they are gone in time."""
-    end = time.monotonic() + deadline
-    while True:
+
+    def gone() -> bool:
         processes = of_server(data)
         first = postmaster(data, processes)
         for number in sorted(processes, key=lambda one: one != first):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
-        if not processes:
-            return True
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
+        return not processes
+
+    return wait_for(gone, deadline)
 
 
 def answers(folder: str, port: int, timeout: float) -> bool:
