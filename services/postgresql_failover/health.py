@@ -42,8 +42,8 @@ class Health:
         now = self._clock()
         receivers = {number: title for number, title in found.items() if "walreceiver" in title}
         number, title = next(iter(receivers.items()), (0, ""))
-        self.streams = "walreceiver streaming" in title or (number == self._receiver and "waiting" not in title)
-        self.streams = self.streams and bool(number)
+        stays = number == self._receiver and "waiting" not in title
+        self.streams = bool(number) and (stays or "walreceiver streaming" in title)
         self._receiver = number
         if self.streams:
             self._received = now

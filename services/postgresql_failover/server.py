@@ -164,10 +164,9 @@ class PostgreSQL:
         if self._run(self._psql("SELECT pg_is_in_recovery()", self._settings.reach(member, "postgres"))) != "f":
             raise ServerError(f"{member} is no primary")
         self.stop()
-        for attempt in self._ways(member):
-            self._tried[member] = self._tried.get(member, 0) + 1
-            attempt(member)
-            break
+        way = self._way(member)
+        self._tried[member] = self._tried.get(member, 0) + 1
+        way(member)
         self._kept.write(upstream=member, cut_off=0)
         self._receive_from(member)
         self._become_standby()
@@ -175,13 +174,13 @@ class PostgreSQL:
         self._health.begins_to_receive()
         self._launch()
 
-    def _ways(self, member: str) -> Sequence[Callable[[str], None]]:
+    def _way(self, member: str) -> Callable[[str], None]:
         ways: list[Callable[[str], None]] = [self._clone]
         if self.has_data and not self._kept.state().rejoining:
             ways.insert(0, self._rewind)
             if self._signal.exists():
                 ways.insert(0, self._leave)
-        return ways[min(self._tried.get(member, 0), len(ways) - 1) :]
+        return ways[min(self._tried.get(member, 0), len(ways) - 1)]
 
     def _leave(self, _member: str) -> None:
         """Take the data as they are."""
