@@ -9,7 +9,6 @@ mirror while the clock runs. It stops when the command has ended, every node is 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import platform
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import settings, sysctls
+from lab.alone import alone
 from lab.bench import figures, guests, images, mirrors
 from lab.bench.guests import BenchError
 from lab.bench.processors import busy
@@ -51,7 +51,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        with _alone():
+        with alone(LOCK, BenchError("another benchmark runs on this machine")):
             document = run(arguments.rounds, arguments.quick)
     except (BenchError, RuntimeError, OSError) as problem:
         say(str(problem))
@@ -123,17 +123,6 @@ def _sysctls() -> Iterator[None]:
     if borrowed:
         sysctls.put_back()
         sysctls.NOTE.unlink()
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    LOCK.parent.mkdir(parents=True, exist_ok=True)
-    with LOCK.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BenchError("another benchmark runs on this machine") from None
-        yield
 
 
 if __name__ == "__main__":

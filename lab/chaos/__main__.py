@@ -9,7 +9,6 @@ that it has are not repeated. The folder beside that file keeps what a round wro
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import shutil
 import signal
@@ -20,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab import fabric, package_proxy, settings, supervise, sysctls
+from lab.alone import alone
 from lab.chaos import records
 from lab.chaos.cluster import ChaosError, Cluster
 from lab.chaos.faults import KINDS
@@ -61,7 +61,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(143))
     failed = False
     try:
-        with alone(), packages(), raised(arguments.keep, UNSAFE if arguments.unsafe else {}) as cluster:
+        with (
+            alone(LOCK, ChaosError("other rounds run on this machine")),
+            packages(),
+            raised(arguments.keep, UNSAFE if arguments.unsafe else {}) as cluster,
+        ):
             run(cluster, kinds, arguments.rounds, arguments.results)
     except (ChaosError, RuntimeError, OSError) as problem:
         say(str(problem))
@@ -98,18 +102,6 @@ def read(results: Path, kinds: list[str]) -> dict[str, list[dict[str, float | in
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
     rows = [json.loads(line) for line in lines]
     return {kind: [row for row in rows if row["kind"] == kind] for kind in kinds}
-
-
-@contextmanager
-def alone() -> Iterator[None]:
-    """Nobody else lets faults happen on this machine meanwhile."""
-    LOCK.parent.mkdir(parents=True, exist_ok=True)
-    with LOCK.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ChaosError("other rounds run on this machine") from None
-        yield
 
 
 @contextmanager

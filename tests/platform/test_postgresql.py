@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from lab import fabric
-from lab.chaos.__main__ import UNSAFE, alone, packages
+from lab.alone import alone
+from lab.chaos.__main__ import LOCK, UNSAFE, packages
 from lab.chaos.cluster import DATA, WAL, ChaosError, Cluster
 from lab.chaos.faults import KINDS
 from lab.chaos.rounds import WELL, one_round
@@ -43,7 +44,7 @@ SAFE: dict[str, object] = {"postgresql_confirmations": 1, "postgresql_failover_a
 def booted(host_packages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three guests with nothing on them, and one for the backups."""
     cluster = Cluster(tmp_path_factory.mktemp("postgresql") / "site", backups=True)
-    with alone(), packages():
+    with alone(LOCK, ChaosError("other rounds run on this machine")), packages():
         cluster.remove()
         try:
             cluster.boot()
