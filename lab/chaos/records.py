@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,18 +68,14 @@ def summary(rounds: Sequence[dict[str, float | int | None]]) -> dict[str, object
         }
         if outages
         else None,
-        "t1_s": largest(rounds, "t1_s"),
-        "t2_s": smallest(rounds, "t2_s"),
+        "t1_s": extreme(max, rounds, "t1_s"),
+        "t2_s": extreme(min, rounds, "t2_s"),
     }
 
 
-def largest(rounds: Sequence[dict[str, float | int | None]], name: str) -> float | None:
-    """The largest value of a name, where there is one."""
-    found = [float(one[name] or 0) for one in rounds if one.get(name) is not None]
-    return round(max(found), 2) if found else None
-
-
-def smallest(rounds: Sequence[dict[str, float | int | None]], name: str) -> float | None:
-    """The smallest value of a name, where there is one."""
-    found = [float(one[name] or 0) for one in rounds if one.get(name) is not None]
-    return round(min(found), 2) if found else None
+def extreme(
+    choose: Callable[[list[float]], float], rounds: Sequence[dict[str, float | int | None]], name: str
+) -> float | None:
+    """The largest or smallest value of a name, where there is one."""
+    found = [float(value) for one in rounds if (value := one.get(name)) is not None]
+    return round(choose(found), 2) if found else None
