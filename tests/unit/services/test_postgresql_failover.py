@@ -19,7 +19,8 @@ from postgresql_failover.decision import (
     decide,
     lacks,
 )
-from postgresql_simulated import LEASE, T1, Broken, Simulation
+from postgresql_simulated import Broken, Simulation
+from postgresql_simulated_keys import LEASE, T1
 
 RULE = Rule(frozenset("bc"), 1)
 PRIMARY = Server(running=True, primary=True, relies=RULE)
