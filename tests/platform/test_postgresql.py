@@ -119,6 +119,25 @@ def test_every_connection_is_encrypted_and_a_plain_one_is_refused(cluster: Clust
     assert "certificate verify failed" in ask(cluster, own, sslrootcert=str(other))
 
 
+def serial(cluster: Cluster, host: str) -> str:
+    """The serial number of the certificate that a host's server shows."""
+    address = f"{cluster.addresses[host]}:5432"
+    command = [*fabric.INSIDE, "openssl", "s_client", "-starttls", "postgres", "-connect", address]
+    shown = subprocess.run(command, input="", capture_output=True, text=True, check=True, timeout=20).stdout
+    read = ["openssl", "x509", "-noout", "-serial"]
+    return subprocess.run(read, input=shown, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_certificates_are_renewed_under_a_cluster_that_goes_on(cluster: Cluster) -> None:
+    leader, before = cluster.leader(), {host: serial(cluster, host) for host in cluster.hosts}
+    cluster.configure("-e", "host_certificate_renewal_days=400")
+    after = {host: serial(cluster, host) for host in cluster.hosts}
+    assert all(after[host] != before[host] for host in cluster.hosts), (before, after)
+    assert cluster.leader() == leader
+    cluster.wait_until_well(30)
+    assert set(changed(cluster.configure()).values()) == {0}
+
+
 def test_who_has_no_certificate_of_a_member_does_not_replicate(cluster: Cluster) -> None:
     answer = ask(cluster, "SELECT 1", user="replication", dbname="postgres")
     assert answer.startswith("refused"), answer
