@@ -53,8 +53,8 @@ class Local(Protocol):
     def stop(self) -> None:
         """End it at once; nothing is acknowledged afterwards."""
 
-    def hand_over(self) -> None:
-        """End it in order, when those that stream from it have received all."""
+    def hand_over(self, member: str) -> None:
+        """End it in order, when those that stream from it have received all, this member among them."""
 
     def start(self) -> None:
         """Start it as what it was."""
@@ -131,7 +131,7 @@ class Agent:
             local.stop()
             store.resign()
         elif step.act is Act.HAND_OVER:
-            local.hand_over()
+            local.hand_over(step.member)
             store.resign()
         elif step.act is Act.START:
             local.start()

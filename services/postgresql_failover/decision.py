@@ -29,7 +29,7 @@ class Act(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """What to do and why; ``member`` is whom to follow."""
+    """What to do and why; ``member`` is whom to follow or to hand over to."""
 
     act: Act
     why: str
@@ -169,12 +169,13 @@ def _as_leader(server: Server, ready: bool, quorum: Quorum, wanted: Rule, cluste
     if not ready:
         return Step(Act.ANNOUNCE, "it is promoted")
     fit = {name for name in wanted.standbys & cluster.told.keys() if cluster.told[name].fit}
-    if cluster.wish in fit:
-        return Step(Act.HAND_OVER, f"{cluster.wish} shall lead")
     # Elsewhere it may be no better, or nobody may be able to lead without this one: then it goes on.
     if server.full and not lacks(quorum, frozenset(fit)):
         return Step(Act.RESIGN, server.full)
-    return _towards(wanted, server, quorum)
+    step = _towards(wanted, server, quorum)
+    if step.act is Act.NOTHING and cluster.wish in fit:
+        return Step(Act.HAND_OVER, f"{cluster.wish} shall lead", cluster.wish)
+    return step
 
 
 def _towards(wanted: Rule, server: Server, quorum: Quorum) -> Step:
@@ -219,6 +220,8 @@ def _without_leader(declared: Declared, server: Server, quorum: Quorum, cluster:
     fit = frozenset(name for name, one in present.items() if one.fit)
     candidates = present.keys() if lacks(quorum, fit) else fit
     best = max(candidates, key=lambda name: (present[name].position, present[name].fit, name == cluster.wish, name))
+    if cluster.wish in cluster.told and cluster.told[cluster.wish].fit and cluster.wish not in present:
+        return Step(Act.NOTHING, f"{cluster.wish} shall lead and has not cut itself off yet")
     if best != me:
         return Step(Act.NOTHING, f"{best} is the most advanced")
     if server.stuck:

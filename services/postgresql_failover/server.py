@@ -30,6 +30,11 @@ SELECT pg_last_wal_receive_lsn() IS NOT NULL OR EXISTS (
 OLD_SENDERS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'walsender' AND backend_start < now()
 """
+KEEPS_UP = """
+SELECT EXISTS (SELECT FROM pg_stat_replication
+  WHERE application_name = '{name}' AND state = 'streaming' AND sent_lsn - replay_lsn < 16 * 1024 * 1024)
+"""
+"""Whether a standby can lead at once: it receives what is written as it is written, and has replayed nearly all."""
 CONFIRMED = "SELECT count(*) FROM pg_stat_replication WHERE application_name IN ({names}) AND flush_lsn >= '{end}'"
 NO_TIMELINE = "{parent}\t0/1000000\tnobody has this timeline\n"
 """Content of a history file that makes a server pass a timeline over: it branched off before anything was written."""
@@ -86,9 +91,11 @@ class PostgreSQL:
         if not processes.kill(self._settings.data, SOON):
             raise ServerError("its processes cannot be killed")
 
-    def hand_over(self) -> None:
-        """End it in order, with all that it has written received by those that stream from it."""
+    def hand_over(self, member: str) -> None:
+        """End it in order, with all that it has written received by those that stream from it, this member too."""
         self._query("CHECKPOINT")
+        if self._query(KEEPS_UP.format(name=member)) != "t":
+            raise ServerError(f"{member} shall lead and does not keep up")
         number = processes.postmaster(self._settings.data, processes.of_server(self._settings.data))
         with contextlib.suppress(ProcessLookupError):
             os.kill(number, signal.SIGINT)

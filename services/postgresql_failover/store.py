@@ -98,8 +98,7 @@ class Store:
         """Let others follow this member; whether it still leads."""
         unready, ready = (self._leader(term, ready=value) for value in (False, True))
         compare = {"key": self._key("leader"), "target": "VALUE", "result": "EQUAL", "value": _text(unready)}
-        done = {"requestDeleteRange": {"key": self._key("switchover")}}
-        return self._transaction([compare], [self._put("leader", ready), done])
+        return self._transaction([compare], [self._put("leader", ready)])
 
     def ask(self, member: str) -> bool:
         """Want a member to lead, as long as this store's lease lasts."""

@@ -6,11 +6,13 @@ was frozen in between. Commits go to whatever server takes them, as by clients o
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from postgresql_failover.agent import Agent
+from postgresql_failover.commands import ServerError
 from postgresql_failover.decision import Cluster, Declared, Position, Quorum, Rule, Server, Step, decide
 from postgresql_simulated_keys import ETCD, LEASE, T1, Client, Etcd, Network
 
@@ -82,7 +84,12 @@ class Member:
         told = [standby for standby in standbys if standby.streams_from(self)]
         return sum(standby.log[:length] == self.log[:length] for standby in told)
 
-    def hand_over(self) -> None:
+    def hand_over(self, member: str) -> None:
+        if not self.cluster.members[member].streams_from(self):
+            raise ServerError(f"{member} does not receive")
+        for standby in self.cluster.members.values():
+            if standby.streams_from(self) and self.log[: len(standby.log)] == standby.log:
+                standby.log = list(self.log)
         self.running = False
 
     def follow(self, member: str) -> None:
@@ -155,7 +162,8 @@ class Simulation:
             seen = agent.look()
             for _tick in range(self.random.choice([0, 0, 0, 1, 2])):
                 yield
-            agent.act(seen)
+            with contextlib.suppress(ServerError):
+                agent.act(seen)
             yield
 
     def _fault(self, member: Member) -> None:
@@ -169,7 +177,7 @@ class Simulation:
         elif kind in ("stuck", "full", "well"):
             member.stuck, member.full = ("it hangs" if kind == "stuck" else ""), ("no room" if kind == "full" else "")
         elif kind == "wish":
-            self.etcd.wish = member.name
+            self.etcd.wish = self.random.choice([member.name, ""])
         elif kind == "declare":
             self._declare()
         elif kind == "freeze":

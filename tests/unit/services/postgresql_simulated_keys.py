@@ -71,7 +71,6 @@ class Client:
         leads = self._reached and self._etcd.leader == Leader(self._member, term, ready=False)
         if leads:
             self._etcd.leader = Leader(self._member, term, ready=True)
-            self._etcd.wish = ""
         return leads
 
     def change(self, quorum: Quorum) -> bool:

@@ -136,11 +136,14 @@ def test_one_without_room_leads_only_where_the_fit_ones_are_too_few() -> None:
 
 def test_who_is_wanted_leads_if_it_is_fit_and_as_far_as_others() -> None:
     wanted = Cluster(LEADS, QUORUM, {"b": Told(), "c": Told(fit=False)}, wish="b")
-    assert act("a", PRIMARY, wanted) is Act.HAND_OVER
+    assert step("a", PRIMARY, wanted) == Step(Act.HAND_OVER, "b shall lead", "b")
     assert act("a", PRIMARY, replace(wanted, wish="c")) is Act.NOTHING
     ready = replace(STANDBY, upstream="", cut_off=7)
     equal = Cluster(None, QUORUM, {"b": Told(7, FAR), "c": Told(7, FAR)}, wish="b")
     assert act("b", ready, equal) is Act.LEAD
+    late = replace(equal, told={"a": Told(7, FAR), "b": Told(), "c": Told(7, FAR)})
+    assert act("c", ready, late) is Act.NOTHING
+    assert act("c", ready, replace(late, wish="")) is Act.LEAD
     behind = replace(equal, told={"b": Told(7, NEAR), "c": Told(7, FAR)})
     assert act("b", ready, behind) is Act.NOTHING
 

@@ -157,10 +157,11 @@ def test_what_a_member_says_of_itself_ends_with_it(begun: dict[str, Store]) -> N
     eventually(lambda: begun["c"].look().told == {}, 4 * LEASE, "the position has ended")
 
 
-def test_a_wish_for_another_leader_ends_when_one_is_announced(begun: dict[str, Store]) -> None:
+def test_a_wish_for_another_leader_outlives_the_next_leader_and_ends_with_who_wished(begun: dict[str, Store]) -> None:
     assert begun["c"].ask("b")
-    assert begun["b"].look().wish == "b"
     assert begun["a"].announce(2)
+    assert begun["b"].look().wish == "b"
+    begun["c"].resign()
     assert begun["b"].look().wish == ""
 
 
