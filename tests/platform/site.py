@@ -78,6 +78,7 @@ class Run:
     def assert_unchanged(self) -> Run:
         self.assert_ok()
         assert self.changed == []
+        assert not self.stats["changed"], "a task changed something whose result is censored"
         return self
 
 
