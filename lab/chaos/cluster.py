@@ -204,6 +204,7 @@ class Cluster:
             "site_state_dir": str(state),
             "openstack_network_cidr": f"{byhand.GATEWAY.rsplit('.', 1)[0]}.0/{byhand.PREFIX}",
             "ansible_user": "debian",
+            "host_base_time_sync": False,  # the clock is the machine's
             "ansible_ssh_private_key_file": str(byhand.KEY),
             "ansible_ssh_common_args": known,
             "postgresql_data_dir": f"{DATA}/main",
