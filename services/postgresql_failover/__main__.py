@@ -100,7 +100,7 @@ def begin(settings: Settings) -> int:
             log.info("it is there already")
             return 0
         bootstrap.make(settings)
-        made = store.begin(Quorum(1, settings.me, (settings.declared.rule,)))
+        made = store.begin(Quorum(1, settings.me, (settings.declared.rule(frozenset(settings.members)),)))
     except ServerError as problem:
         log.error("%s", problem)  # noqa: TRY400  the text says it all
         return 1
@@ -189,6 +189,7 @@ def document(seen: Cluster) -> dict[str, Any]:
             {"standbys": sorted(rule.standbys), "confirmations": rule.confirmations}
             for rule in (quorum.rules if quorum else ())
         ],
+        "settled": bool(quorum and len(quorum.rules) == 1 and not quorum.former),
         "members": {name: {"fit": told.fit, "cut_off": told.term} for name, told in sorted(seen.told.items())},
     }
 

@@ -121,10 +121,10 @@ class Agent:
         fit = not (server.stuck or server.full)
         if server.running and not server.primary and server.cut_off:
             return Told(server.cut_off, self._local.position(), fit)
-        return Told(fit=fit)
+        return Told(fit=fit, follows=server.upstream if server.running and not server.primary else "")
 
     def _carry_out(self, step: Step, seen: Cluster) -> None:
-        local, store, quorum, rule = self._local, self._store, seen.quorum, self.declared.rule
+        local, store, quorum, rule = self._local, self._store, seen.quorum, step.rule
         if step.act is Act.STOP:
             local.stop()
         elif step.act is Act.RESIGN:
@@ -139,20 +139,20 @@ class Agent:
             local.start_cut_off()
         elif step.act is Act.CUT_OFF and quorum:
             local.cut_off(quorum.term)
-        elif step.act is Act.LEAD and quorum:
+        elif step.act is Act.LEAD and quorum and rule:
             store.lead(Quorum(quorum.term + 1, self.declared.me, (rule,), quorum))
-        elif step.act is Act.PROMOTE:
+        elif step.act is Act.PROMOTE and rule:
             timeline = store.reserve(local.position().timeline + 1)
             if timeline:
                 with store.renewing():
                     local.promote(rule, timeline)
         elif step.act is Act.ANNOUNCE and seen.leader:
             store.announce(seen.leader.term)
-        elif step.act is Act.ALLOW and quorum:
+        elif step.act is Act.ALLOW and quorum and rule:
             store.change(replace(quorum, rules=(*quorum.rules, rule)))
-        elif step.act is Act.RELY:
+        elif step.act is Act.RELY and rule:
             local.rely(rule)
-        elif step.act is Act.SETTLE and quorum:
+        elif step.act is Act.SETTLE and quorum and rule:
             store.change(Quorum(quorum.term, quorum.primary, (rule,)))
         elif step.act is Act.FOLLOW:
             local.follow(step.member)

@@ -28,23 +28,6 @@ class Act(Enum):
 
 
 @dataclass(frozen=True)
-class Step:
-    """What to do and why; ``member`` is whom to follow or to hand over to."""
-
-    act: Act
-    why: str
-    member: str = ""
-
-
-@dataclass(frozen=True, order=True)
-class Position:
-    """How far a server's log is on its disk. A later timeline wins: it began with all that was acknowledged before."""
-
-    timeline: int
-    lsn: int
-
-
-@dataclass(frozen=True)
 class Rule:
     """What a commit needs: this many of these standbys have it on disk before it is acknowledged."""
 
@@ -55,6 +38,24 @@ class Rule:
     def needed(self) -> int:
         """How many of the standbys hold every acknowledged commit between them."""
         return len(self.standbys) - self.confirmations + 1
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do and why; ``member`` is whom to follow or to hand over to, ``rule`` what commits shall need."""
+
+    act: Act
+    why: str
+    member: str = ""
+    rule: Rule | None = None
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """How far a server's log is on its disk. A later timeline wins: it began with all that was acknowledged before."""
+
+    timeline: int
+    lsn: int
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,12 @@ class Declared:
     t1: float
     at_risk: bool = False
 
-    @property
-    def rule(self) -> Rule:
-        """What commits need while this member leads."""
-        return Rule(self.members - {self.me}, self.confirmations)
+    def rule(self, counted: frozenset[str]) -> Rule:
+        """What commits need while this member leads. A standby that is not counted with yet comes in once it follows:
+        before that it confirms nothing, and nobody could lead without it. Too few that are would confirm nothing."""
+        standbys = self.members - {self.me}
+        listed = standbys & counted
+        return Rule(listed if len(listed) >= self.confirmations else standbys, self.confirmations)
 
 
 @dataclass(frozen=True)
@@ -117,15 +120,22 @@ class Quorum:
     rules: tuple[Rule, ...]
     former: Quorum | None = None
 
+    @property
+    def members(self) -> frozenset[str]:
+        """Who is counted with: the primary and the listed standbys, earlier ones while commits rely on them."""
+        former = self.former.members if self.former else frozenset()
+        return former.union({self.primary}, *(rule.standbys for rule in self.rules))
+
 
 @dataclass(frozen=True)
 class Told:
-    """What a member says of itself: the term from which it has cut itself off, its position then, and whether it is fit
-    to lead. While it has not cut itself off the term is 0, and the position means nothing."""
+    """What a member says of itself: the term from which it has cut itself off, its position then, whether it is fit to
+    lead, and whom it follows. While it has not cut itself off the term is 0, and the position means nothing."""
 
     term: int = 0
     position: Position = Position(0, 0)
     fit: bool = True
+    follows: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,7 +159,7 @@ def decide(server: Server, cluster: Cluster, declared: Declared) -> Step:
     if leader is None:
         return _without_leader(declared, server, quorum, cluster)
     if leader.member == declared.me:
-        return _as_leader(server, leader.ready, quorum, declared.rule, cluster)
+        return _as_leader(server, leader.ready, quorum, declared, cluster)
     return _under(leader, server)
 
 
@@ -159,15 +169,18 @@ def _alone(server: Server, silence: float, t1: float) -> Step:
     return Step(Act.NOTHING, "the majority of voters does not answer")
 
 
-def _as_leader(server: Server, ready: bool, quorum: Quorum, wanted: Rule, cluster: Cluster) -> Step:
+def _as_leader(server: Server, ready: bool, quorum: Quorum, declared: Declared, cluster: Cluster) -> Step:
     if server.stuck:
         return Step(Act.RESIGN, server.stuck)
     if not server.running:
         return Step(Act.START, "it leads")
     if not server.primary:
-        return Step(Act.PROMOTE, "it holds the lease")
+        # As it was written with the lease, whatever is declared by now.
+        return Step(Act.PROMOTE, "it holds the lease", rule=quorum.rules[0])
     if not ready:
         return Step(Act.ANNOUNCE, "it is promoted")
+    following = {name for name, told in cluster.told.items() if told.follows == declared.me}
+    wanted = declared.rule(quorum.members | following)
     fit = {name for name in wanted.standbys & cluster.told.keys() if cluster.told[name].fit}
     # Elsewhere it may be no better, or nobody may be able to lead without this one: then it goes on.
     if server.full and not lacks(quorum, frozenset(fit)):
@@ -181,11 +194,11 @@ def _as_leader(server: Server, ready: bool, quorum: Quorum, wanted: Rule, cluste
 def _towards(wanted: Rule, server: Server, quorum: Quorum) -> Step:
     # At no moment may a commit be acknowledged by less than candidates count with.
     if wanted not in quorum.rules:
-        return Step(Act.ALLOW, "the declaration changed")
+        return Step(Act.ALLOW, "the declaration changed, or who follows", rule=wanted)
     if server.relies != wanted:
-        return Step(Act.RELY, "not all commits are known to have what is declared")
+        return Step(Act.RELY, "not all commits are known to have what is declared", rule=wanted)
     if quorum.rules != (wanted,) or quorum.former:
-        return Step(Act.SETTLE, "all commits have what is declared")
+        return Step(Act.SETTLE, "all commits have what is declared", rule=wanted)
     return Step(Act.NOTHING, "it leads")
 
 
@@ -208,25 +221,29 @@ def _without_leader(declared: Declared, server: Server, quorum: Quorum, cluster:
     if server.primary:
         # While it stays primary nobody else can have enough: it would be among those that are cut off.
         if me == quorum.primary and not server.stuck:
-            return Step(Act.LEAD, "its lease has ended and nobody else took it")
+            return Step(Act.LEAD, "its lease has ended and nobody else took it", rule=declared.rule(quorum.members))
         return Step(Act.STOP, server.stuck or f"{quorum.primary} led last")
     if server.cut_off != quorum.term:
         return Step(Act.CUT_OFF, "nobody leads")
-    present = {name: one for name, one in cluster.told.items() if one.term == quorum.term}
+    # One that is not counted with yet, or no more, leads nobody.
+    present = {name: cluster.told[name] for name in quorum.members & cluster.told.keys()}
+    present = {name: one for name, one in present.items() if one.term == quorum.term}
     lacking = lacks(quorum, frozenset(present))
-    if lacking and not declared.at_risk:
+    if not present or (lacking and not declared.at_risk):
         return Step(Act.NOTHING, lacking)
     # What others have beyond those that are fit and enough was never acknowledged.
     fit = frozenset(name for name, one in present.items() if one.fit)
     candidates = present.keys() if lacks(quorum, fit) else fit
     best = max(candidates, key=lambda name: (present[name].position, present[name].fit, name == cluster.wish, name))
-    if cluster.wish in cluster.told and cluster.told[cluster.wish].fit and cluster.wish not in present:
+    wished = cluster.told.get(cluster.wish) if cluster.wish in quorum.members else None
+    if wished and wished.fit and cluster.wish not in present:
         return Step(Act.NOTHING, f"{cluster.wish} shall lead and has not cut itself off yet")
     if best != me:
         return Step(Act.NOTHING, f"{best} is the most advanced")
     if server.stuck:
         return Step(Act.NOTHING, f"it is the most advanced and cannot lead: {server.stuck}")
-    return Step(Act.LEAD, f"at risk: {lacking}" if lacking else "it is the most advanced of enough")
+    why = f"at risk: {lacking}" if lacking else "it is the most advanced of enough"
+    return Step(Act.LEAD, why, rule=declared.rule(quorum.members))
 
 
 def lacks(quorum: Quorum, present: frozenset[str]) -> str:

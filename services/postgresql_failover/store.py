@@ -4,8 +4,8 @@
 ``PREFIX/quorum`` is ``{"term": .., "primary": .., "rules": [{"standbys": [..], "confirmations": ..}], "former": ..}``
 and stays; ``former`` is another such object or missing. Both are written in one transaction by whoever takes the lease.
 ``PREFIX/timeline`` is the last timeline that a leader has reserved, ``PREFIX/switchover`` is ``{"to": ..}`` while
-somebody wants another leader. ``PREFIX/members/MEMBER`` is ``{"term": .., "timeline": .., "lsn": .., "fit": ..}`` and
-ends with its member's lease.
+somebody wants another leader. ``PREFIX/members/MEMBER`` is ``{"term": .., "timeline": .., "lsn": .., "fit": ..,
+"follows": ..}`` and ends with its member's lease.
 
 Source of the requests: etcd's ``rpc.proto``; paths and base64 are those of its gRPC gateway.
 """
@@ -125,7 +125,8 @@ class Store:
 
     def tell(self, told: Told) -> bool:
         """Say what this member is; whether that was heard."""
-        value = {"term": told.term, "timeline": told.position.timeline, "lsn": told.position.lsn, "fit": told.fit}
+        position = {"timeline": told.position.timeline, "lsn": told.position.lsn}
+        value = {"term": told.term, **position, "fit": told.fit, "follows": told.follows}
         return self._transaction([], [self._put(f"members/{self._settings.member}", value)])
 
     def resign(self) -> None:
@@ -248,7 +249,10 @@ def as_cluster(values: Mapping[str, Json]) -> Cluster:
     leader, quorum = values.get("leader"), values.get("quorum")
     told = {
         name.removeprefix("members/"): Told(
-            int(value["term"]), Position(int(value["timeline"]), int(value["lsn"])), bool(value["fit"])
+            int(value["term"]),
+            Position(int(value["timeline"]), int(value["lsn"])),
+            bool(value["fit"]),
+            str(value.get("follows", "")),  # an agent of an earlier release does not tell
         )
         for name, value in values.items()
         if name.startswith("members/")

@@ -107,6 +107,34 @@ def test_a_changed_declaration_is_counted_with_before_commits_rely_on_it() -> No
     assert lacks(settled, frozenset("b")) == ""
 
 
+def test_a_new_standby_is_counted_with_once_it_follows() -> None:
+    for told in ({}, {"d": Told()}, {"d": Told(follows="b")}):
+        led = Cluster(LEADS, QUORUM, told)
+        assert step("a", PRIMARY, led, members="abcd").act is Act.NOTHING
+    follows = Cluster(LEADS, QUORUM, {"d": Told(follows="a")})
+    wanted = Rule(frozenset("bcd"), 1)
+    assert step("a", PRIMARY, follows, members="abcd").rule == wanted
+    assert step("a", PRIMARY, follows, members="abcd").act is Act.ALLOW
+    counted = Cluster(LEADS, replace(QUORUM, rules=(wanted,)), {})
+    assert step("a", replace(PRIMARY, relies=wanted), counted, members="abcd").act is Act.NOTHING
+    # Where those that are counted with are too few to confirm, commits wait for whoever is declared.
+    assert step("a", PRIMARY, Cluster(LEADS, QUORUM, {}), 3, members="abcd").rule == Rule(frozenset("bcd"), 3)
+
+
+def test_who_is_not_counted_with_leads_nobody() -> None:
+    ready = replace(STANDBY, upstream="", cut_off=7)
+    ahead = Cluster(None, QUORUM, {"b": Told(7, NEAR), "c": Told(7, NEAR), "d": Told(7, FAR)})
+    assert step("d", ready, ahead, members="abcd") == Step(Act.NOTHING, "c is the most advanced")
+    assert step("c", ready, ahead, members="abcd").act is Act.LEAD
+    earlier = Quorum(8, "e", (Rule(frozenset("f"), 1),), former=replace(QUORUM, term=7))
+    assert earlier.members == frozenset("abcef")
+
+
+def test_who_is_promoted_keeps_what_was_written_with_its_lease() -> None:
+    held = Cluster(replace(LEADS, ready=False), QUORUM, {})
+    assert step("a", STANDBY, held, confirmations=2).rule == RULE
+
+
 def test_what_earlier_leaders_acknowledged_is_counted_with_until_it_is_confirmed_anew() -> None:
     later = Quorum(8, "b", (Rule(frozenset("ac"), 2),), former=QUORUM)
     assert lacks(later, frozenset("c")).endswith("Needed: a, or 2 of b, c.")
