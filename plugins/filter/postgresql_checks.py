@@ -12,9 +12,9 @@ def postgresql_checks(variables, answers, defaults):
     return checks(asked(variables, answers, defaults))
 
 
-def postgresql_leave_problems(variables, name, answers, defaults, voters):
+def postgresql_leave_problems(variables, name, answers, defaults):
     """Return why a host may not be removed; ``answers`` are those of the others, by host."""
-    return leave_problems(name, asked(variables, answers, defaults), voters)
+    return leave_problems(name, asked(variables, answers, defaults))
 
 
 class FilterModule:

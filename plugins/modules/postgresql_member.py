@@ -23,9 +23,15 @@ options:
     type: bool
     default: false
   wait:
-    description: Seconds to wait until the server leads or receives; 0 to tell the state only.
+    description: Seconds to wait until the server leads or receives, and until commits rely no more on O(without); 0 to tell the state only.
     type: int
     default: 0
+  without:
+    description:
+      - A member that leaves. The host's agent goes on without it; a commit that it has confirmed is confirmed by others before it counts
+        no more. The inventory says the same once its line is gone.
+    type: str
+    default: ""
   lead:
     description:
       - Have the host's server lead. It must receive from who leads now, whose server ends in order. Clients are cut off
@@ -37,6 +43,10 @@ options:
     description: The agent's program.
     type: path
     default: /usr/local/sbin/postgresql-failover
+  settings:
+    description: The agent's settings.
+    type: path
+    default: /etc/postgresql-failover/settings.json
 attributes:
   diff_mode:
     details: There is nothing to compare.
@@ -68,9 +78,13 @@ former_leader:
 
 import json
 import os
+import tempfile
+import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ai_infn.platform.plugins.module_utils.postgresql.leaving import lead_objection
+from ansible_collections.ai_infn.platform.plugins.module_utils.postgresql.leaving import lead_objection, relies_on
+
+AGENT = "postgresql-failover.service"
 
 
 def ask(module: AnsibleModule, *words: str) -> str:
@@ -88,7 +102,9 @@ def main() -> None:
             "begin": {"type": "bool", "default": False},
             "wait": {"type": "int", "default": 0},
             "lead": {"type": "bool", "default": False},
+            "without": {"type": "str", "default": ""},
             "program": {"type": "path", "default": "/usr/local/sbin/postgresql-failover"},
+            "settings": {"type": "path", "default": "/etc/postgresql-failover/settings.json"},
         },
         supports_check_mode=True,
     )
@@ -100,20 +116,60 @@ def main() -> None:
     objection = lead_objection(before) if module.params["lead"] else None
     if objection:
         module.fail_json(msg=f"{before['me']} cannot lead: {objection}.", cluster=before)
-    cluster = before if module.check_mode else carry_out(module, before["me"], begins, leads)
+    settled = settings_without(module)
+    cluster = before if module.check_mode else carry_out(module, before["me"], begins, leads, settled)
     leads = leads and (module.check_mode or cluster["leader"] != before["leader"])
-    module.exit_json(changed=bool(begins or leads), cluster=cluster, former_leader=before["leader"])
+    module.exit_json(changed=bool(begins or leads or settled), cluster=cluster, former_leader=before["leader"])
 
 
-def carry_out(module: AnsibleModule, me: str, begins: bool, leads: bool) -> dict:
+def settings_without(module: AnsibleModule) -> str:
+    """Return the agent's settings without the member that leaves; empty where they are like that."""
+    leaving = module.params["without"]
+    if not leaving:
+        return ""
+    with open(module.params["settings"], encoding="utf-8") as file:
+        settings = json.load(file)
+    if settings["members"].pop(leaving, None) is None:
+        return ""
+    return json.dumps(settings, indent=4, sort_keys=True) + "\n"
+
+
+def carry_out(module: AnsibleModule, me: str, begins: bool, leads: bool, settings: str) -> dict:
     """Do what is needed, and return what there is then."""
     if begins:
         ask(module, "begin")
     if leads:
         ask(module, "switchover", "--to", me)
+    if settings:
+        write(module, settings)
+        module.run_command(["systemctl", "restart", AGENT], check_rc=True)
     if module.params["wait"]:
         ask(module, "await", "--seconds", str(module.params["wait"]))
+    if module.params["wait"] and module.params["without"]:
+        return wait_without(module)
     return json.loads(ask(module, "status"))
+
+
+def wait_without(module: AnsibleModule) -> dict:
+    """Wait until no commit relies on the member that leaves, and return what there is then."""
+    leaving, deadline = module.params["without"], time.monotonic() + module.params["wait"]
+    while relies_on(cluster := json.loads(ask(module, "status")), leaving):
+        if time.monotonic() > deadline:
+            module.fail_json(
+                msg=f"Commits rely on {leaving} after {module.params['wait']} s, since the others have not confirmed all "
+                "that was written. Remedy: see the lag of the standbys in status.yml; repeat it then.",
+                cluster=cluster,
+            )
+        time.sleep(0.5)  # the pace of asking, with the deadline above
+    return cluster
+
+
+def write(module: AnsibleModule, settings: str) -> None:
+    """Replace the agent's settings as a whole."""
+    number, path = tempfile.mkstemp(dir=module.tmpdir)
+    with os.fdopen(number, "w", encoding="utf-8") as file:
+        file.write(settings)
+    module.atomic_move(path, module.params["settings"])
 
 
 if __name__ == "__main__":

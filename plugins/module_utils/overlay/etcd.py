@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PKI = "/etc/kubernetes/pki/etcd"
+PEER_PORT = 2380
 
 
 class EtcdError(Exception):
@@ -52,6 +53,11 @@ def find_member(members: list[Member], name: str, address: str = "") -> Member |
     return (by_name or by_peer or [None])[0]
 
 
+def initial_cluster(members: list[Member], joining: str) -> str:
+    """Return the members as one that joins needs them; it has been added, and has no name until it has started."""
+    return ",".join(f"{member.name or joining}={peer}" for member in members for peer in member.peers)
+
+
 def quorum(voters: int) -> int:
     """Return how many of the voters must be healthy."""
     return voters // 2 + 1
@@ -80,11 +86,18 @@ def objection(members: list[Member], leaving: Member) -> str:
 
 
 class Etcd:
-    """Requests to etcd with the health check's client certificate of kubeadm."""
+    """Requests to etcd with a client's certificate; that of kubeadm's health check is the default."""
 
-    def __init__(self, address: str = "127.0.0.1", pki: str = PKI, timeout: float = 5.0) -> None:
-        self._context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
-        self._context.load_cert_chain(f"{pki}/healthcheck-client.crt", f"{pki}/healthcheck-client.key")
+    def __init__(
+        self,
+        authority: str = f"{PKI}/ca.crt",
+        certificate: str = f"{PKI}/healthcheck-client.crt",
+        key: str = f"{PKI}/healthcheck-client.key",
+        address: str = "127.0.0.1",
+        timeout: float = 5.0,
+    ) -> None:
+        self._context = ssl.create_default_context(cafile=authority)
+        self._context.load_cert_chain(certificate, key)
         self._address = address
         self._timeout = timeout
 
@@ -122,6 +135,10 @@ class Etcd:
                 continue
             return str(status.get("leader", "0")) != "0" and not status.get("errors")
         return False
+
+    def add(self, address: str) -> None:
+        """Add a member, which then has to be started."""
+        self.post("/v3/cluster/member/add", {"peerURLs": [f"https://{address}:{PEER_PORT}"]})
 
     def remove(self, member: Member) -> None:
         """Remove a member."""

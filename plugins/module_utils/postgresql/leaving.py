@@ -9,20 +9,14 @@ from typing import Optional
 from .status import Asked, Json, view
 
 
-def leave_problems(name: str, hosts: Iterable[Asked], voters: Iterable[str]) -> list[str]:
+def leave_problems(name: str, hosts: Iterable[Asked]) -> list[str]:
     """Return why a host may not be removed; its own answer is not needed, since it may be dead."""
-    problems = []
-    if name in voters:
-        problems.append(
-            f"{name} is a voter (group etcd): the others would go on counting it. Needed: voters without it. Remedy: "
-            "take it out of the group etcd first, which this release does not support yet."
-        )
     hosts = list(hosts)
     mine = next((one for one in hosts if one.name == name), None)
     if mine is None:
-        return problems
+        return []
     problem = _cluster_problem(mine, [one for one in hosts if one.cluster == mine.cluster and one != mine])
-    return [*problems, problem] if problem else problems
+    return [problem] if problem else []
 
 
 def _cluster_problem(mine: Asked, others: list[Asked]) -> str:
@@ -55,6 +49,11 @@ def _cluster_problem(mine: Asked, others: list[Asked]) -> str:
             f"switchover.yml -e node={receiving[0]}."
         )
     return ""
+
+
+def relies_on(cluster: Json, name: str) -> bool:
+    """Whether commits are confirmed by a member, or may have been and are not by others yet."""
+    return not cluster["settled"] or any(name in rule["standbys"] for rule in cluster["rules"])
 
 
 def lead_objection(cluster: Json) -> Optional[str]:

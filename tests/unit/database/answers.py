@@ -29,6 +29,7 @@ def said(name: str, server: dict[str, Any] | None = None, **more: Any) -> dict[s
         "ready": True,
         "term": 3,
         "rules": [{"standbys": ["db-2", "db-3"], "confirmations": 1}],
+        "settled": True,
         "members": {member: {"fit": True, "cut_off": 0} for member in NAMES},
         "me": name,
         "server": {

@@ -6,24 +6,21 @@ from typing import Any
 
 import pytest
 from ansible.plugins.loader import filter_loader
-from ansible_collections.ai_infn.platform.plugins.module_utils.postgresql.leaving import lead_objection
+from ansible_collections.ai_infn.platform.plugins.module_utils.postgresql.leaving import lead_objection, relies_on
 
 from tests.unit.database.answers import DEFAULTS, NAMES, answered, host, said, well
-
-VOTERS = ["etcd-1", "etcd-2", "etcd-3"]
 
 
 def reasons(
     name: str,
     answers: dict[str, Any] | None = None,
     names: tuple[str, ...] = NAMES,
-    voters: list[str] = VOTERS,
     **options: Any,
 ) -> list[str]:
     """Return what the filter that remove_node.yml uses says; the host itself is not asked."""
     cluster = {one: what for one, what in well().items() if one in names and one != name}
     found = filter_loader.get("ai_infn.platform.postgresql_leave_problems").j2_function(
-        [host(one, **options) for one in names], name, answered(cluster) | (answers or {}), DEFAULTS, voters
+        [host(one, **options) for one in names], name, answered(cluster) | (answers or {}), DEFAULTS
     )
     assert isinstance(found, list)
     return found
@@ -81,10 +78,11 @@ def test_the_last_database_host_stays() -> None:
     assert "last database host of cluster lab" in reason
 
 
-def test_a_voter_stays_for_whatever_else_it_is() -> None:
-    (reason,) = reasons("etcd-1")
-    assert "etcd-1 is a voter" in reason and "take it out of the group etcd first" in reason
-    assert len(reasons("db-1", voters=["db-1", "db-2", "db-3"])) == 2
+def test_commits_rely_on_a_member_until_others_have_confirmed_all_of_them() -> None:
+    alone = [{"standbys": ["db-2"], "confirmations": 1}]
+    assert relies_on(said("db-1"), "db-3")
+    assert relies_on(said("db-1", rules=alone, settled=False), "db-3")
+    assert not relies_on(said("db-1", rules=alone), "db-3")
 
 
 def test_a_standby_that_receives_may_lead() -> None:
