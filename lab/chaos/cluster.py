@@ -18,6 +18,7 @@ from lab.machine import byhand, guest, podman, volumes
 from lab.machine.processes import wait_for
 
 BIN = settings.REPOSITORY / ".venv" / "bin"
+GUESTS = ("byhand-db-", "byhand-backup-")
 DISK_MIB = 640
 DATA, WAL = "/srv/data", "/srv/wal"
 PASSWORD = "chaos"  # noqa: S105  of a cluster that lives for the length of the rounds
@@ -44,13 +45,18 @@ class ChaosError(RuntimeError):
     """The rounds cannot go on; the text says why."""
 
 
+def _host(number: int) -> tuple[str, str]:
+    return f"db-{number}", f"10.64.9.{150 + number}"
+
+
 class Cluster:
     """Database hosts by name, each a guest with one disk for the data and one for the log, and who keeps backups."""
 
     def __init__(
         self, folder: Path, size: int = 3, options: Mapping[str, object] | None = None, backups: bool = False
     ) -> None:
-        self.addresses = {f"db-{number}": f"10.64.9.{150 + number}" for number in range(1, size + 1)}
+        self.addresses = dict(_host(number) for number in range(1, size + 1))
+        self._voters = list(self.addresses)
         self.backup = {"backup-1": "10.64.9.150"} if backups else {}
         self._folder = folder
         self._options = dict(options or {})
@@ -67,6 +73,17 @@ class Cluster:
             list(pool.map(self._boot, self.hosts))
         for name, address in self.backup.items():
             byhand.run(name, address)
+
+    def add(self) -> str:
+        """Boot another database host, which does not vote; its name."""
+        name, address = _host(len(self.addresses) + 1)
+        self.addresses[name] = address
+        self._boot(name)
+        return name
+
+    def drop(self, host: str) -> None:
+        """Declare a host no more; its guest goes on."""
+        del self.addresses[host]
 
     def prepare(self) -> None:
         """Make what the writers need."""
@@ -97,9 +114,10 @@ class Cluster:
         return done.stdout
 
     def remove(self) -> None:
-        """Remove the guests and their disks."""
-        for host in [*self.hosts, "backup-1"]:
-            byhand.remove(host)
+        """Remove the guests and their disks, those of a run that was killed too."""
+        for found in list(guest.known()):
+            if found.uuid.startswith(GUESTS):
+                guest.remove(found)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def run(self, host: str, *command: str, check: bool = True, timeout: float = 120) -> str:
@@ -215,7 +233,7 @@ class Cluster:
             **self._options,
         }
         keeper = {name: {"ansible_host": address} for name, address in self.backup.items()}
-        voters: dict[str, object] = {name: {} for name in hosts}
+        voters: dict[str, object] = {name: {} for name in self._voters}
         groups = {
             "postgresql": {"hosts": hosts},
             "etcd": {"hosts": voters},
