@@ -23,7 +23,7 @@ pytestmark = [
 
 def seen(lab: Lab, host: str) -> dict[str, Any]:
     """What the agent's program says on a host."""
-    return dict(json.loads(lab.ssh(host).run("sudo postgresql-failover status").stdout))
+    return dict(json.loads(lab.ssh(host).run("postgresql-failover status").stdout))
 
 
 def standbys(lab: Lab) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def standbys(lab: Lab) -> tuple[str, ...]:
 def voters(lab: Lab, host: str) -> set[str]:
     """Who votes, as a host's etcd says."""
     pki = "/etc/ai-infn/pki"
-    command = f"sudo etcdctl --cacert={pki}/ca.crt --cert={pki}/host.crt --key={pki}/host.key member list -w json"
+    command = f"etcdctl --cacert={pki}/ca.crt --cert={pki}/host.crt --key={pki}/host.key member list -w json"
     return {member.get("name", "") for member in json.loads(lab.ssh(host).run(command).stdout)["members"]}
 
 

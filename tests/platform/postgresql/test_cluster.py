@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import subprocess
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from lab import fabric
 from lab.chaos.cluster import Cluster
@@ -69,3 +74,44 @@ def test_certificates_are_renewed_under_a_cluster_that_goes_on(cluster: Cluster)
 def test_who_has_no_certificate_of_a_member_does_not_replicate(cluster: Cluster) -> None:
     answer = ask(cluster, "SELECT 1", user="replication", dbname="postgres")
     assert answer.startswith("refused"), answer
+
+
+CERTIFICATE = "/etc/ai-infn/pki/host.crt"
+
+
+def expired(cluster: Cluster, certificate: str) -> str:
+    """The same certificate by the same authority, but for its end, which was yesterday."""
+    old = x509.load_pem_x509_certificate(certificate.encode())
+    issuer = x509.load_pem_x509_certificate(cluster.authority.read_bytes())
+    key = serialization.load_pem_private_key(cluster.authority.with_suffix(".key").read_bytes(), None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    now = datetime.datetime.now(datetime.UTC)
+    new = x509.CertificateBuilder(issuer.subject, old.subject, old.public_key(), x509.random_serial_number())
+    new = new.not_valid_before(now - datetime.timedelta(days=9)).not_valid_after(now - datetime.timedelta(days=1))
+    for extension in old.extensions:
+        new = new.add_extension(extension.value, extension.critical)
+    return new.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_an_expired_certificate_is_refused_whoever_has_it(cluster: Cluster, tmp_path: Path) -> None:
+    host = next(host for host in cluster.hosts if host != cluster.leader())
+    good = cluster.run(host, "cat", CERTIFICATE)
+    (tmp_path / "good.crt").write_text(good)
+    (tmp_path / "expired.crt").write_text(expired(cluster, good))
+    (tmp_path / "host.key").write_text(cluster.run(host, "cat", "/etc/ai-infn/pki/host.key"))
+    (tmp_path / "host.key").chmod(0o600)
+    own = {"user": "replication", "sslkey": str(tmp_path / "host.key")}
+    # The test's address is no member's.
+    assert "no pg_hba.conf entry" in ask(cluster, "SELECT 1", sslcert=str(tmp_path / "good.crt"), **own)
+    assert "expired" in ask(cluster, "SELECT 1", sslcert=str(tmp_path / "expired.crt"), **own)
+
+    only = {"host": host, "hostaddr": cluster.addresses[host], "target_session_attrs": "any"}
+    assert ask(cluster, "SELECT 1", **only) == "rows 1"
+    put = "cat >{} <<'END'\n{}END\nsystemctl reload postgresql-cluster"
+    cluster.run(host, "sh", "-c", put.format(CERTIFICATE, expired(cluster, good)))
+    try:
+        answer = ask(cluster, "SELECT 1", **only)
+    finally:
+        cluster.run(host, "sh", "-c", put.format(CERTIFICATE, good))
+    assert "certificate has expired" in answer
+    assert ask(cluster, "SELECT 1", **only) == "rows 1"
