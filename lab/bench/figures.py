@@ -93,6 +93,19 @@ MEASURES = (
         " these: mig.yml / kubectl drain, nvidia-mig-parted and uncordon by hand",
     ),
     versus(
+        "database",
+        1.5,
+        "3 booted guests to 3 voters, a primary and 2 standbys that confirm its commits, encrypted: database.yml, which"
+        " has them fail over, too / by hand, without that",
+    ),
+    versus("database_processors", None, "processor time of database, controller and guests", "s of processors"),
+    versus(
+        "transactions",
+        None,
+        "pgbench, 4 clients: one of two standbys confirms, encrypted / one server alone, unencrypted",
+        "transactions a second",
+    ),
+    versus(
         "plan_1000_cards",
         1.0,
         "planning new layouts for 1,000 cards in hundreds of states / the second that it may take",

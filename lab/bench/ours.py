@@ -19,7 +19,6 @@ from lab.machine import byhand
 
 BIN = settings.REPOSITORY / ".venv" / "bin"
 LAB_VARIABLES = settings.REPOSITORY / "inventories" / "lab" / "group_vars"
-PLAYBOOK = "playbooks/overlay.yml"
 ALLOWED_ON_OLD_HOSTS = (
     "See how far the control planes outside of this run are",
     "Label and taint the nodes, and wait until they work",
@@ -32,6 +31,8 @@ class Ours:
     """Grows a cluster by the playbook, with the lab's own group variables."""
 
     name = "ours"
+    made_by = "overlay"
+    """The playbook."""
 
     def __init__(self, folder: Path, logs: Path, mirrors: Mirrors, kubernetes: str) -> None:
         self._folder = folder
@@ -75,9 +76,13 @@ class Ours:
 
     def playbook(self, hosts: Sequence[Host], label: str, *words: str) -> None:
         """Write the host lines of ``hosts`` and run the playbook, with further words of the command line."""
-        text = yaml.safe_dump(inventory(hosts), sort_keys=False)
+        text = yaml.safe_dump(self.inventory(hosts), sort_keys=False)
         (self._folder / "inventory" / "hosts.yml").write_text(text, encoding="utf-8")
-        self._ansible(["ansible-playbook", PLAYBOOK, *words], label)
+        self._ansible(["ansible-playbook", f"playbooks/{self.made_by}.yml", *words], label)
+
+    def inventory(self, hosts: Sequence[Host]) -> dict[str, object]:
+        """Purpose and address of every guest."""
+        return inventory(hosts)
 
     def _ansible(self, command: Sequence[str], label: str) -> None:
         self._runs += 1

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from lab import settings
-from lab.bench import guests, planning, processors, state
+from lab.bench import database, guests, planning, processors, state
 from lab.bench.bare import Bare
+from lab.bench.bare.database import BareDatabase
 from lab.bench.figures import OURS, SIDES
 from lab.bench.guests import CONTROL, BenchError, Host
 from lab.bench.mirrors import Mirrors
@@ -56,7 +57,22 @@ def one_round(plan: Plan, number: int) -> dict[str, Values]:
     # The least run of ansible is measured on our side's guests, and is the reference of the run that changes nothing.
     found["reference"]["no_change_run"] = found[OURS].pop("ping")
     planned = planning.values()
-    return {side: found[side] | planned[side] for side in SIDES}
+    return {side: found[side] | planned[side] | database_values(plan, side, number) for side in SIDES}
+
+
+def database_values(plan: Plan, side: str, number: int) -> Values:
+    """Measure how long three guests take to be a database cluster, and what it takes then."""
+    folder = plan.folder / f"database-{side}-{number}"
+    folder.mkdir(mode=0o700)
+    made = (
+        database.OursDatabase(folder, plan.logs, plan.mirrors, plan.kubernetes)
+        if side == OURS
+        else BareDatabase(folder)
+    )
+    values = database.one_side(made, folder)
+    shutil.rmtree(folder)
+    say(f"{side}: database {values['database']:.1f} s, {values['transactions']:.0f} transactions a second")
+    return values
 
 
 def relayout_values(plan: Plan, number: int) -> dict[str, Values]:
