@@ -4,7 +4,7 @@ T ?=
 PYTHON := .venv/bin/python
 PLAYBOOK := .venv/bin/ansible-playbook
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap lab site status capacity bench chaos-postgresql lab-down test test-fast test-all lint docs lock lock-upstream clean
+.PHONY: help bootstrap lab site status capacity bench chaos-postgresql molecule lab-down test test-fast test-all lint docs lock lock-upstream clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ bench: bootstrap ## one JSON document of measured figures on stdout (make -s ben
 
 chaos-postgresql: bootstrap ## let faults happen to a PostgreSQL cluster (ROUNDS=1, KINDS=process,network, RESULTS=FILE), one JSON document on stdout
 	@$(PYTHON) -m lab.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KINDS),--kinds $(KINDS)) $(if $(RESULTS),--results $(RESULTS))
+
+molecule: bootstrap ## the scenarios of extensions/molecule on guests of their own (SCENARIO=postgresql)
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" molecule test --scenario-name $(or $(SCENARIO),postgresql)
 
 lab-down: bootstrap ## remove the lab from this machine; what was built stays cached
 	@$(PYTHON) -m lab down
