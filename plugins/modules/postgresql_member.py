@@ -66,8 +66,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 cluster:
-  description: What etcd says of the cluster and what the host's server is, as C(postgresql-failover status) prints it;
-    empty in check mode on a host without the agent.
+  description: What etcd says of the cluster, what the host's server is, and what that says itself (C(server.report)),
+    as C(postgresql-failover status) prints it; empty in check mode on a host without the agent.
   returned: success
   type: dict
 former_leader:

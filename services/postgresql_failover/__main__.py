@@ -15,6 +15,7 @@ from postgresql_failover.commands import ServerError
 from postgresql_failover.decision import Act, Cluster, Quorum
 from postgresql_failover.files import Kept
 from postgresql_failover.processes import wait_for
+from postgresql_failover.report import report
 from postgresql_failover.server import PostgreSQL
 from postgresql_failover.settings import Settings, load
 from postgresql_failover.store import Store
@@ -124,9 +125,9 @@ def forget(settings: Settings) -> int:
 
 def wait(settings: Settings, seconds: float) -> int:
     """Wait until the server of this host leads or receives."""
-    if wait_for(lambda: serves(status(settings)), seconds, settings.interval):
+    if wait_for(lambda: serves(look(settings)), seconds, settings.interval):
         return 0
-    log.error("not within %.0f s: %s", seconds, json.dumps(status(settings), sort_keys=True))
+    log.error("not within %.0f s: %s", seconds, json.dumps(look(settings), sort_keys=True))
     return 1
 
 
@@ -161,6 +162,13 @@ def switchover(settings: Settings, member: str) -> int:
 
 
 def status(settings: Settings) -> dict[str, Any]:
+    """Return what etcd says, what this host's server is, and what that says itself."""
+    seen = look(settings)
+    seen["server"]["report"] = report(settings)
+    return seen
+
+
+def look(settings: Settings) -> dict[str, Any]:
     """What etcd says, and what this host's server is."""
     store = Store(settings.store)
     try:

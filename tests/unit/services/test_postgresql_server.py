@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from postgresql_failover import guard, processes
 from postgresql_failover.decision import Rule
 from postgresql_failover.files import CONFIGURATION, Kept, State, names_of
 from postgresql_failover.health import STABLE, STARTS, Health
+from postgresql_failover.report import report
 from postgresql_failover.settings import Settings, load
 
 RULE = Rule(frozenset({"db-2", "db-3"}), 1)
@@ -143,3 +145,19 @@ def test_the_guard_takes_what_it_cannot_read_for_nothing_new(tmp_path: Path, mon
     assert guard.noted(5.0) == 12.5
     (tmp_path / "answered").write_text("", encoding="ascii")
     assert guard.noted(5.0) == 5.0
+
+
+def test_a_server_is_asked_once_for_all_that_it_says(settings: Settings, tmp_path: Path) -> None:
+    psql = tmp_path / "psql"
+    psql.write_text(f"#!/bin/sh\necho once >>{tmp_path}/calls\necho '{{\"paused\": false}}'\n", encoding="utf-8")
+    psql.chmod(0o755)
+    assert report(replace(settings, programs=str(tmp_path))) == {"paused": False}
+    assert (tmp_path / "calls").read_text(encoding="utf-8") == "once\n"
+
+
+def test_a_server_that_says_nothing_is_told_with_the_reason(settings: Settings, tmp_path: Path) -> None:
+    psql = tmp_path / "psql"
+    psql.write_text("#!/bin/sh\necho the database system is starting up >&2\nexit 2\n", encoding="utf-8")
+    psql.chmod(0o755)
+    assert "is starting up" in report(replace(settings, programs=str(tmp_path)))["problem"]
+    assert "No such file" in report(settings)["problem"]
