@@ -109,6 +109,13 @@ def test_status_fails_by_name_for_hosts_that_are_gone_or_have_no_agent(tmp_path:
     assert certificates == {"db-1", "voter-1"}
 
 
+def test_a_backup_is_not_checked_where_nothing_can_check_it_and_check_mode_says_nothing_else(tmp_path: Path) -> None:
+    groups = {"postgresql": DATABASE, "postgresql_backup": {"hosts": {"backup-1": HERE}}}
+    done = run("check_backup", tmp_path, groups)
+    assert done.returncode == 2 and "postgresql-backup-check is not there" in words_of(done), words_of(done)
+    assert "it was not restored" in words_of(run("check_backup", tmp_path, groups, "--check"))
+
+
 def test_a_host_of_which_nobody_says_whether_it_is_needed_is_not_removed(tmp_path: Path) -> None:
     groups = {"postgresql": {"hosts": {**DATABASE["hosts"], "db-2": HERE}}, "etcd": {"hosts": {"db-1": None}}}
     done = run("remove_node", tmp_path, groups, "-e", "node=db-1")

@@ -34,6 +34,7 @@ GROUPS = {
     "postgresql": "postgresql",
     "postgresql_failover": "postgresql",
     "pgbackrest": "database",
+    "postgresql_backup_check": "postgresql_backup",
 }
 """Group of hosts that a role is for, where it is not the whole overlay."""
 
