@@ -2,7 +2,8 @@
 """The verdict on PostgreSQL clusters, from what their hosts answer. Pure: no I/O.
 
 A host's answer is what the module postgresql_member returned for it. Its ``cluster`` is ``{"answered", "leader",
-"ready", "term", "rules", "members", "me", "server"}``: what etcd says, and what the host's own server is.
+"ready", "term", "rules", "members", "me", "server"}``: what etcd says, and what the host's own server is. The server's
+``report`` is what it says itself: see ``services/postgresql_failover/report.py``.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ Check = dict[str, Any]
 
 @dataclass(frozen=True)
 class Asked:
-    """A declared database host: what it said, or else why it said nothing."""
+    """A declared database host: what it said, or else why it said nothing, and its options by their names."""
 
     name: str
     cluster: str
     confirmations: int
     said: Json
-    silence: str = ""
+    silence: str
+    options: Json
 
     @property
     def knows(self) -> bool:
@@ -44,18 +46,19 @@ class Asked:
 
 
 def asked(hosts: Iterable[Json], answers: Mapping[str, Json], defaults: Json) -> list[Asked]:
-    """Return the database hosts with these variables; ``answers`` are by host, those that were not asked left out."""
+    """Return the database hosts with these variables; ``answers`` are by host, those that were not asked left out.
+
+    ``defaults`` has the options to look at, and what holds for a host that does not set them.
+    """
     result = []
     for host in hosts:
         name = str(host["inventory_hostname"])
-        cluster, confirmations = (
-            host[option] if option in host else defaults[option]
-            for option in ("postgresql_cluster", "postgresql_confirmations")
-        )
+        options = {option: host.get(option, value) for option, value in defaults.items()}
+        cluster, confirmations = str(options["postgresql_cluster"]), int(options["postgresql_confirmations"])
         answer = answers.get(name) or {}
         said = answer.get("cluster") or {}
-        silence = "" if said else _silence(answer)
-        result.append(Asked(name, str(cluster), int(confirmations), said, silence))
+        reason = "" if said else silence(answer, "its agent's program")
+        result.append(Asked(name, cluster, confirmations, said, reason, options))
     return sorted(result, key=lambda one: (one.cluster, one.name))
 
 
@@ -79,28 +82,30 @@ def checks(hosts: Iterable[Asked]) -> list[Check]:
     for cluster, members in of_clusters(hosts).items():
         seen = view(members)
         result += [
-            _check("one server leads", SITE, cluster, _leader_problem(members, seen), _leads(seen)),
-            _check("commits need what is declared", SITE, cluster, _rule_problem(members, seen), _rules(seen)),
+            check("one server leads", SITE, cluster, _leader_problem(members, seen), _leads(seen)),
+            check("commits need what is declared", SITE, cluster, _rule_problem(members, seen), _rules(seen)),
         ]
         for one in members:
             leads = one.name == seen.get("leader")
-            detail = "leads" if leads else f"receives from {seen.get('leader')}"
-            result.append(_check("server leads or receives", one.name, cluster, _member_problem(one, seen), detail))
+            detail = "primary" if leads else f"standby, receives from {seen.get('leader')}"
+            result.append(check("server leads or receives", one.name, cluster, _member_problem(one, seen), detail))
             if one.said:
-                result.append(_check("server is fit to lead", one.name, cluster, _unfit(one, seen), "as it says"))
+                result.append(check("server is fit to lead", one.name, cluster, _unfit(one, seen), "as it says"))
     return result
 
 
-def _check(name: str, host: str, cluster: str, problem: str, detail: str) -> Check:
+def check(name: str, host: str, cluster: str, problem: str, detail: str) -> Check:
+    """Return a check of a cluster, which has failed if there is a problem; otherwise the detail says how it is."""
     detail = f"cluster {cluster}: {problem or detail}"
     return {"layer": "database", "check": name, "host": host, "ok": not problem, "detail": detail}
 
 
-def _silence(answer: Json) -> str:
+def silence(answer: Json, program: str) -> str:
+    """Return why a host has not said what its program says, from what the module that asked it returned."""
     if not answer or answer.get("unreachable"):
         return "the host cannot be reached. Remedy: start it, or remove it with remove_node.yml."
     reason = str(answer.get("msg") or "no reason given").strip().rstrip(".")
-    return f"its agent's program does not answer: {reason}. Remedy: run database.yml."
+    return f"{program} does not answer: {reason}. Remedy: run database.yml."
 
 
 def _leader_problem(members: list[Asked], seen: Json) -> str:

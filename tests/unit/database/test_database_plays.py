@@ -100,13 +100,22 @@ def test_status_has_no_checks_of_a_database_that_a_site_has_not(tmp_path: Path) 
 def test_status_fails_by_name_for_hosts_that_are_gone_or_have_no_agent(tmp_path: Path) -> None:
     done = run("status", tmp_path, {"postgresql": DATABASE, "etcd": {"hosts": {"voter-1": HERE}}})
     found = report(tmp_path)
-    assert done.returncode == 2 and not [one for one in found.values() if one["ok"]], words_of(done)
+    assert done.returncode == 2 and {key for key, one in found.items() if one["ok"]} == {("site", "backups are recent")}
     server = "server leads or receives"
     assert "cannot be reached" in found["gone", server]["detail"]
     assert "its agent's program does not answer" in found["db-1", server]["detail"]
     assert "could say who leads" in found["site", "one server leads"]["detail"]
+    assert "there are no backups" in found["site", "backups are recent"]["detail"]
     certificates = {host for host, check in found if check == "Read the certificate"}
     assert certificates == {"db-1", "voter-1"}
+
+
+def test_status_fails_by_name_for_a_backup_host_that_says_nothing_of_its_backups(tmp_path: Path) -> None:
+    run("status", tmp_path, {"postgresql": DATABASE, "postgresql_backup": {"hosts": {"backup-1": HERE}}})
+    found = report(tmp_path)
+    for check in ("backups are recent", "last backup can be restored"):
+        assert "postgresql-backup-check is not there" in found["backup-1", check]["detail"]
+    assert ("backup-1", "Read the certificate") in found
 
 
 def test_a_backup_is_not_checked_where_nothing_can_check_it_and_check_mode_says_nothing_else(tmp_path: Path) -> None:

@@ -7,20 +7,29 @@ from typing import Any
 import pytest
 from ansible.plugins.loader import filter_loader
 
-from tests.unit.database.answers import DEFAULTS, NAMES, answered, host, said, well
+from tests.unit.database.answers import DEFAULTS, NAMES, answered, host, kept, reported, said, well
+
+SERVERS = {"log is archived", "settings are in force", "standby keeps up"}
+"""Checks of what servers say themselves, which have tests of their own."""
 
 
-def checks(answers: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
-    """Return what the filter that status uses finds of three hosts."""
-    hosts = [host(name, **options) for name in NAMES]
-    found = filter_loader.get("ai_infn.platform.postgresql_checks").j2_function(hosts, answers, DEFAULTS)
+def found_by_filter(*arguments: Any) -> list[dict[str, Any]]:
+    """Return what the filter that status uses finds."""
+    found = filter_loader.get("ai_infn.platform.postgresql_checks").j2_function(*arguments)
     assert isinstance(found, list)
     return found
 
 
+def checks(answers: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
+    """Return what it finds of three hosts."""
+    hosts = [host(name, **options) for name in NAMES]
+    return found_by_filter(hosts, answers, DEFAULTS, {"backup-1": kept()})
+
+
 def failures(answers: dict[str, Any], **options: Any) -> dict[tuple[str, str], str]:
-    """Return {(host, check): detail} of those that failed."""
-    return {(one["host"], one["check"]): one["detail"] for one in checks(answers, **options) if not one["ok"]}
+    """Return {(host, check): detail} of those that failed and are about the cluster."""
+    failed = [one for one in checks(answers, **options) if not one["ok"] and one["check"] not in SERVERS]
+    return {(one["host"], one["check"]): one["detail"] for one in failed}
 
 
 def changed(name: str, server: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -47,11 +56,12 @@ def fit(name: str) -> tuple[str, str]:
 def test_a_cluster_that_is_well_passes_every_check() -> None:
     found = checks(answered(well()))
     assert [one for one in found if not one["ok"]] == []
-    assert {one["host"] for one in found} == {"site", *NAMES}
+    assert {one["host"] for one in found} == {"site", "backup-1", *NAMES}
     details = {(one["host"], one["check"]): one["detail"] for one in found}
     assert details[LEADS] == "cluster lab: db-1 leads in term 3"
     assert details[RULE] == "cluster lab: 1 of db-2, db-3"
-    assert details[member("db-2")] == "cluster lab: receives from db-1"
+    assert details[member("db-1")] == "cluster lab: primary"
+    assert details[member("db-2")] == "cluster lab: standby, receives from db-1"
 
 
 def test_every_check_has_the_fields_of_the_report() -> None:
@@ -60,15 +70,15 @@ def test_every_check_has_the_fields_of_the_report() -> None:
 
 
 def test_a_site_without_database_hosts_has_no_checks() -> None:
-    assert filter_loader.get("ai_infn.platform.postgresql_checks").j2_function([], {}, DEFAULTS) == []
+    assert found_by_filter([], {}, DEFAULTS, {}) == []
 
 
 def test_each_cluster_has_checks_of_its_own() -> None:
     alone = said("x-1", {"primary": True, "receives": ""}, leader="x-1", rules=[{"standbys": [], "confirmations": 0}])
     alone["members"] = {"x-1": {"fit": True, "cut_off": 0}}
-    hosts = [*(host(name) for name in NAMES), host("x-1", cluster="x", confirmations=0)]
-    answers = answered({**well(), "x-1": alone})
-    found = filter_loader.get("ai_infn.platform.postgresql_checks").j2_function(hosts, answers, DEFAULTS)
+    alone["server"]["report"] = reported(leads=True, standbys={})
+    hosts = [*(host(name) for name in NAMES), host("x-1", cluster="x", confirmations=0, backup_host="")]
+    found = found_by_filter(hosts, answered({**well(), "x-1": alone}), DEFAULTS, {"backup-1": kept()})
     assert [one for one in found if not one["ok"]] == []
     assert [one["detail"] for one in found if one["check"] == LEADS[1]] == [
         "cluster lab: db-1 leads in term 3",
