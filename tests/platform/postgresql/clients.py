@@ -1,21 +1,27 @@
-"""What the tests of the cluster share: their marks, a client, and what a playbook changed."""
+"""What the tests of the cluster share: their marks, a client, what a playbook changed, and what status.yml finds."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab import fabric
-from lab.chaos.cluster import Cluster
+from lab.chaos.cluster import ChaosError, Cluster
 
 MARKS = [
     pytest.mark.rotation(
         "postgresql", "services/postgresql_failover", "roles/postgresql", "roles/etcd", "roles/host_certificate",
         "roles/host_setup", "roles/pgbackrest", "playbooks/database.yml", "playbooks/restore.yml", "lab/chaos",
         "plugins/modules/postgresql", "plugins/modules/pgbackrest", "tests/platform/postgresql",
+        "services/postgresql_backup_check", "playbooks/check_backup.yml", "playbooks/layers/60-database",
+        "plugins/module_utils/postgresql",
     ),
     pytest.mark.duration(240),
 ]  # fmt: skip
@@ -45,3 +51,17 @@ def ask(cluster: Cluster, statement: str, **replaced: str) -> str:
         [*fabric.INSIDE, sys.executable, "-c", ASK, conninfo, statement], capture_output=True, text=True, check=True
     )
     return done.stdout.strip()
+
+
+def status(cluster: Cluster, path: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """The database's checks that status.yml writes to a file, by (host, check)."""
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(ChaosError):  # its exit status says that something is not well
+        cluster.playbook("status", "-e", f"status_file={path}")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    return {(one["host"], one["check"]): one for one in document["checks"] if one["layer"] == "database"}
+
+
+def failures(found: dict[tuple[str, str], dict[str, Any]]) -> dict[tuple[str, str], str]:
+    """The details of those checks that failed."""
+    return {key: one["detail"] for key, one in found.items() if not one["ok"]}
