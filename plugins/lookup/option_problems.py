@@ -50,6 +50,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.options import (
     Spec,
     by_hosts,
     known_options,
+    plain,
     reserved_prefixes,
     unknown_option,
     value_problem,
@@ -92,12 +93,3 @@ def problems_of(
             problem = unknown_option(name, {*known, *SERVER_VARIABLES}, reserved)
         if problem:
             yield name, problem.rstrip(".")
-
-
-def plain(value: Any) -> Any:
-    """Return a value in containers of its own: Ansible's hold all variables, and validation copies what it is given."""
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value

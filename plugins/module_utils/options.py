@@ -12,6 +12,15 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 Spec = Mapping[str, Any]
 
 
+def plain(value: Any) -> Any:
+    """Return a value in containers of its own: Ansible's hold all variables, and a copy has a copy of these."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
 def known_options(specs: Iterable[Mapping[str, Spec]]) -> dict[str, Spec]:
     """Return the options of all entry points of all roles by name; ``specs`` are the roles' argument_specs."""
     return {
