@@ -18,8 +18,13 @@ HERE: dict[str, Any] = {"ansible_connection": "local", "ansible_become": False}
 GONE: dict[str, Any] = {"ansible_host": "127.0.0.1", "ansible_port": 9}
 DATABASE = {"hosts": {"db-1": HERE, "gone": GONE}}
 VERSION = {"12": 15, "13": 17}.get(platform.freedesktop_os_release().get("VERSION_ID", ""))
-WELL = {
-    "postgresql": {"hosts": {"db-1": HERE, "db-2": HERE}},
+CONTENT: dict[str, Any] = {
+    "postgresql_databases": [{"name": "accounting", "owner": "accounting", "locale": "C.UTF-8"}],
+    "postgresql_users": [{"name": "accounting", "conn_limit": 9}, {"name": "gone", "state": "absent"}],
+    "postgresql_grants": [{"database": "accounting", "role": "PUBLIC", "privs": ["CONNECT"], "state": "absent"}],
+}
+WELL: dict[str, Any] = {
+    "postgresql": {"hosts": {"db-1": HERE, "db-2": HERE}, "vars": CONTENT},
     "etcd": {"hosts": {"db-1": None, "db-2": None, "voter-1": HERE}},
 }
 NOTHING = {"bastion": {"hosts": {"bastion-1": HERE}}}
@@ -90,6 +95,38 @@ def test_database_hosts_without_a_voter_are_left_alone(tmp_path: Path) -> None:
     done = run("database", tmp_path, {"postgresql": {"hosts": {"db-1": HERE, "db-2": HERE}}})
     assert done.returncode == 2 and "changed=0" in done.stdout, words_of(done)
     assert "Found database hosts (db-1, db-2) and no voter." in words_of(done)
+
+
+PLAIN = {"postgresql_users": [{"name": "tom", "password": "hunter2"}]}
+UNKNOWN = {
+    "postgresql_databases": [{"name": "accounting", "owner": "nobody_there"}],
+    "postgresql_version": VERSION,
+}
+
+
+def declaring(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the groups of a site that is well but for what its database hosts declare."""
+    return {**WELL, "postgresql": {**WELL["postgresql"], "vars": options}}
+
+
+@pytest.mark.parametrize("playbook", ["preflight", "database"])
+def test_a_password_in_plain_text_stops_the_run_before_its_first_change_and_is_not_shown(
+    playbook: str, tmp_path: Path
+) -> None:
+    done = run(playbook, tmp_path, declaring(PLAIN), "-vv", "--diff")
+    text = words_of(done)
+    assert done.returncode == 2 and "a password of user tom that is no SCRAM-SHA-256 verifier" in text, text
+    assert "hunter2" not in done.stdout + done.stderr and not list(tmp_path.glob("pki"))
+
+
+@pytest.mark.skipif(not VERSION, reason="this machine's system has no PostgreSQL that is tested")
+@pytest.mark.parametrize("playbook", ["preflight_hosts", "database"])
+def test_an_owner_who_is_not_there_and_not_to_be_made_stops_the_run_before_its_first_change(
+    playbook: str, tmp_path: Path
+) -> None:
+    done = run(playbook, tmp_path, declaring(UNKNOWN))
+    assert done.returncode == 2 and "the owner of database accounting: nobody_there" in words_of(done), words_of(done)
+    assert not list(tmp_path.glob("pki"))
 
 
 def test_status_has_no_checks_of_a_database_that_a_site_has_not(tmp_path: Path) -> None:
