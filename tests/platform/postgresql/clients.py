@@ -19,9 +19,9 @@ MARKS = [
     pytest.mark.rotation(
         "postgresql", "services/postgresql_failover", "roles/postgresql", "roles/etcd", "roles/host_certificate",
         "roles/host_setup", "roles/pgbackrest", "playbooks/database.yml", "playbooks/restore.yml", "lab/chaos",
-        "plugins/modules/postgresql", "plugins/modules/pgbackrest", "tests/platform/postgresql",
-        "services/postgresql_backup_check", "playbooks/check_backup.yml", "playbooks/layers/60-database",
-        "plugins/module_utils/postgresql",
+        "plugins/modules/postgresql", "plugins/modules/pgbackrest", "plugins/filter/postgresql",
+        "plugins/module_utils/postgresql", "tests/platform/postgresql", "services/postgresql_backup_check",
+        "playbooks/check_backup.yml", "playbooks/layers/60-database",
     ),
     pytest.mark.duration(240),
 ]  # fmt: skip

@@ -10,11 +10,16 @@ from lab.alone import alone
 from lab.chaos.__main__ import LOCK, packages
 from lab.chaos.cluster import ChaosError, Cluster
 
+FIRST: dict[str, object] = {
+    "postgresql_databases": [{"name": "first", "owner": "first", "extensions": ["pgcrypto"]}],
+    "postgresql_users": [{"name": "first", "member_of": ["pg_monitor"]}],
+}
+
 
 @pytest.fixture(scope="package")
 def booted(host_packages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Three guests with nothing on them, and one for the backups."""
-    cluster = Cluster(tmp_path_factory.mktemp("postgresql") / "site", backups=True)
+    """Three guests with nothing on them, and one for the backups; they are to have a database from the beginning."""
+    cluster = Cluster(tmp_path_factory.mktemp("postgresql") / "site", options=FIRST, backups=True)
     with alone(LOCK, ChaosError("other rounds run on this machine")), packages():
         cluster.remove()
         try:
