@@ -18,19 +18,20 @@ options:
     description: Name of the member, which is its host's. Required but to list them.
     type: str
   address:
-    description: Address of the host, to find a member that never started and has no name. Required to add it.
+    description:
+      - Address of the host, to find a member that never started and has no name. Required to add it.
     type: str
     default: ""
   state:
     description:
       - V(listed) lists the members, V(removable) also says whether the member may leave, V(absent) removes it.
-      - V(present) adds it unless it is there. It has to be started then, as one that joins RV(initial_cluster), before the next one
-        is added.
+      - V(present) adds it unless it is there. It has to be started then, as one that joins RV(initial_cluster), before
+        the next one is added.
     type: str
     choices: [listed, removable, absent, present]
     default: listed
   authority:
-    description: Certificate of the authority that signed etcd's. The default is that of kubeadm's etcd, as for the next two.
+    description: Certificate of the authority that signed etcd's. The default is kubeadm's, as for the next two.
     type: path
     default: /etc/kubernetes/pki/etcd/ca.crt
   certificate:

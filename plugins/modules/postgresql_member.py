@@ -23,13 +23,14 @@ options:
     type: bool
     default: false
   wait:
-    description: Seconds to wait until the server leads or receives, and until commits rely no more on O(without); 0 to tell the state only.
+    description: Seconds to wait until the server leads or receives, and until commits rely no more on O(without);
+      0 to tell the state only.
     type: int
     default: 0
   without:
     description:
-      - A member that leaves. The host's agent goes on without it; a commit that it has confirmed is confirmed by others before it counts
-        no more. The inventory says the same once its line is gone.
+      - A member that leaves. The host's agent goes on without it; a commit that it has confirmed is confirmed by
+        others before it counts no more. The inventory says the same once its line is gone.
     type: str
     default: ""
   lead:
@@ -156,8 +157,8 @@ def wait_without(module: AnsibleModule) -> dict:
     while relies_on(cluster := json.loads(ask(module, "status")), leaving):
         if time.monotonic() > deadline:
             module.fail_json(
-                msg=f"Commits rely on {leaving} after {module.params['wait']} s, since the others have not confirmed all "
-                "that was written. Remedy: see the lag of the standbys in status.yml; repeat it then.",
+                msg=f"Commits rely on {leaving} after {module.params['wait']} s, since the others have not confirmed "
+                "all that was written. Remedy: see the lag of the standbys in status.yml; repeat it then.",
                 cluster=cluster,
             )
         time.sleep(0.5)  # the pace of asking, with the deadline above

@@ -167,7 +167,9 @@ def test_a_host_of_which_nobody_says_whether_it_is_needed_is_not_removed(tmp_pat
     done = run("remove_node", tmp_path, groups, "-e", "node=db-1")
     text = words_of(done)
     assert done.returncode == 2 and "db-1 must stay" in text, text
-    assert "db-1 is a voter (group etcd): none of the other hosts" in text and "none of its other hosts says who" in text
+    assert (
+        "db-1 is a voter (group etcd): none of the other hosts" in text and "none of its other hosts says who" in text
+    )
 
 
 @pytest.mark.parametrize("node", ["nobody", "bastion-1"])
