@@ -18,7 +18,7 @@ from lab.machine import byhand, guest, podman, volumes
 from lab.machine.processes import wait_for
 
 BIN = settings.REPOSITORY / ".venv" / "bin"
-GUESTS = ("byhand-db-", "byhand-backup-")
+GUESTS = "byhand-chaos-"
 DISK_MIB = 640
 DATA, WAL = "/srv/data", "/srv/wal"
 PASSWORD = "chaos"  # noqa: S105  of a cluster that lives for the length of the rounds
@@ -46,7 +46,7 @@ class ChaosError(RuntimeError):
 
 
 def _host(number: int) -> tuple[str, str]:
-    return f"db-{number}", f"10.64.9.{150 + number}"
+    return f"chaos-{number}", f"10.64.9.{150 + number}"
 
 
 class Cluster:
@@ -57,7 +57,7 @@ class Cluster:
     ) -> None:
         self.addresses = dict(_host(number) for number in range(1, size + 1))
         self._voters = list(self.addresses)
-        self.backup = {"backup-1": "10.64.9.150"} if backups else {}
+        self.backup = {"chaos-backup": "10.64.9.150"} if backups else {}
         self._folder = folder
         self._options = dict(options or {})
 

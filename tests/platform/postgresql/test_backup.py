@@ -16,7 +16,7 @@ CONFIRMED = ("-e", "postgresql_restore_confirmed=true")
 
 
 def test_the_log_arrives_and_a_first_backup_is_there(cluster: Cluster) -> None:
-    answer = cluster.run("backup-1", "runuser", "-u", "postgres", "--", "pgbackrest", "--output=json", "info")
+    answer = cluster.run("chaos-backup", "runuser", "-u", "postgres", "--", "pgbackrest", "--output=json", "info")
     (stanza,) = json.loads(answer)
     assert stanza["name"] == "chaos" and stanza["cipher"] == "aes-256-cbc" and stanza["backup"], answer
     assert cluster.sql(cluster.leader(), "SELECT failed_count, archived_count > 0 FROM pg_stat_archiver").endswith("|t")
@@ -24,7 +24,7 @@ def test_the_log_arrives_and_a_first_backup_is_there(cluster: Cluster) -> None:
 
 def test_a_restore_that_nobody_confirmed_changes_nothing(cluster: Cluster) -> None:
     leader = cluster.leader()
-    with pytest.raises(ChaosError, match="replaces the data of db-1, db-2, db-3"):
+    with pytest.raises(ChaosError, match="replaces the data of chaos-1, chaos-2, chaos-3"):
         cluster.playbook("restore")
     assert cluster.leader() == leader
 

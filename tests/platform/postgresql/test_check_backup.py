@@ -31,7 +31,7 @@ with open(sys.argv[1], "r+b") as file:
 
 
 def on_backup_host(cluster: Cluster, *command: str) -> str:
-    return cluster.run("backup-1", *command)
+    return cluster.run("chaos-backup", *command)
 
 
 def said(cluster: Cluster) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def files(cluster: Cluster, folder: str) -> list[str]:
 
 
 def nothing_is_left(cluster: Cluster) -> bool:
-    found = cluster.run("backup-1", "sh", "-c", f"ls -d {SCRATCH}; pgrep -x postgres", check=False)
+    found = cluster.run("chaos-backup", "sh", "-c", f"ls -d {SCRATCH}; pgrep -x postgres", check=False)
     return found.strip() == ""
 
 
@@ -102,7 +102,7 @@ def test_a_damaged_file_of_the_last_backup_is_a_failure_that_is_kept_for_status(
             cluster.playbook("check_backup")
         assert not said(cluster)["check"]["ok"] and nothing_is_left(cluster)
         (failure,) = failures(status(cluster, tmp_path / "status.json")).items()
-        assert failure[0] == ("backup-1", "last backup can be restored") and "pgbackrest ended with" in failure[1]
+        assert failure[0] == ("chaos-backup", "last backup can be restored") and "pgbackrest ended with" in failure[1]
     cluster.playbook("check_backup")
     assert said(cluster)["check"]["ok"]
 
@@ -129,6 +129,8 @@ def test_a_check_that_is_killed_leaves_nothing_behind(cluster: Cluster) -> None:
     assert wait_for(lambda: not nothing_is_left(cluster), 30, 0.05)
     on_backup_host(cluster, "systemctl", "kill", "--signal=KILL", UNIT)
     states = ("inactive", "failed")
-    assert wait_for(lambda: cluster.run("backup-1", "systemctl", "is-active", UNIT, check=False).strip() in states, 60)
+    assert wait_for(
+        lambda: cluster.run("chaos-backup", "systemctl", "is-active", UNIT, check=False).strip() in states, 60
+    )
     assert nothing_is_left(cluster)
     cluster.playbook("check_backup")

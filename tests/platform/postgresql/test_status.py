@@ -49,22 +49,22 @@ def test_a_cluster_that_is_well_passes_every_check(cluster: Cluster, found: Foun
         assert ("primary" in checks[host, "server leads or receives"]["detail"]) == (host == leader)
         if host != leader:
             assert "streaming, quorum, " in checks[host, "standby keeps up"]["detail"]
-    assert " h ago, diff " in checks["backup-1", "backups are recent"]["detail"]
-    assert {"site", "backup-1", *cluster.hosts} == {host for host, _ in checks}
+    assert " h ago, diff " in checks["chaos-backup", "backups are recent"]["detail"]
+    assert {"site", "chaos-backup", *cluster.hosts} == {host for host, _ in checks}
 
 
 def test_an_archive_that_does_not_answer_is_named(cluster: Cluster, found: Found) -> None:
     leader = cluster.leader()
-    cluster.run("backup-1", "systemctl", "stop", "pgbackrest-server.service")
+    cluster.run("chaos-backup", "systemctl", "stop", "pgbackrest-server.service")
     try:
         cluster.sql(leader, "CREATE TABLE IF NOT EXISTS unarchived (n int)")
         cluster.sql(leader, "SELECT pg_switch_wal()")
         assert wait_for(lambda: bool(archiver(cluster).get("fails")), ARCHIVE, 1.0), archiver(cluster)
         failed = failures(found())
     finally:
-        cluster.run("backup-1", "systemctl", "start", "pgbackrest-server.service")
+        cluster.run("chaos-backup", "systemctl", "start", "pgbackrest-server.service")
     assert failed.keys() == {LOG}
-    assert f"{leader} cannot archive" in failed[LOG] and "pgbackrest-server.service on backup-1" in failed[LOG]
+    assert f"{leader} cannot archive" in failed[LOG] and "pgbackrest-server.service on chaos-backup" in failed[LOG]
     assert wait_for(lambda: archiver(cluster).get("waiting") == 0, ARCHIVE, 1.0), archiver(cluster)
     assert failures(found()) == {}
 
