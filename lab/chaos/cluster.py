@@ -19,6 +19,8 @@ from lab.machine.processes import wait_for
 
 BIN = settings.REPOSITORY / ".venv" / "bin"
 GUESTS = "byhand-chaos-"
+JOURNALS = settings.REPOSITORY / "build" / "chaos-journals"
+"""What the hosts said when a playbook failed last."""
 DISK_MIB = 640
 DATA, WAL = "/srv/data", "/srv/wal"
 PASSWORD = "chaos"  # noqa: S105  of a cluster that lives for the length of the rounds
@@ -110,7 +112,8 @@ class Cluster:
         )
         (self._folder / "playbook.log").write_text(done.stdout + done.stderr, encoding="utf-8")
         if done.returncode:
-            raise ChaosError(f"{name}.yml ended with {done.returncode}:\n{done.stdout[-3000:]}")
+            self.journals(JOURNALS)
+            raise ChaosError(f"{name}.yml ended with {done.returncode}, see {JOURNALS}:\n{done.stdout[-3000:]}")
         return done.stdout
 
     def remove(self) -> None:
@@ -159,8 +162,8 @@ class Cluster:
     def journals(self, folder: Path) -> None:
         """Write down what agents, guards, servers and voters said, for whoever asks why."""
         folder.mkdir(parents=True, exist_ok=True)
-        for host in self.hosts:
-            units = ("postgresql-failover", "postgresql-failover-guard", "postgresql-cluster", "etcd")
+        units = ("postgresql-failover", "postgresql-failover-guard", "postgresql-cluster", "etcd", "pgbackrest-server")
+        for host in [*self.hosts, *self.backup]:
             command = ["journalctl", "--no-pager", "-o", "short-precise", *(f"--unit={unit}" for unit in units)]
             (folder / f"{host}.log").write_text(self.run(host, *command, check=False), encoding="utf-8")
 
