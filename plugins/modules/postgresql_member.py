@@ -40,6 +40,18 @@ options:
       - Changes nothing where it leads already.
     type: bool
     default: false
+  restart:
+    description:
+      - Restart the host's server and wait until it is back. V(needed) restarts it where settings, or a program that was
+        replaced, wait for that.
+      - A server that leads is an error; have another one lead first, or say O(in_place).
+    type: str
+    choices: [never, needed, always]
+    default: never
+  in_place:
+    description: Restart the server also if it leads. Clients are cut off until it is back, and nobody else leads.
+    type: bool
+    default: false
   program:
     description: The agent's program.
     type: path
@@ -104,6 +116,8 @@ def main() -> None:
             "wait": {"type": "int", "default": 0},
             "lead": {"type": "bool", "default": False},
             "without": {"type": "str", "default": ""},
+            "restart": {"type": "str", "choices": ["never", "needed", "always"], "default": "never"},
+            "in_place": {"type": "bool", "default": False},
             "program": {"type": "path", "default": "/usr/local/sbin/postgresql-failover"},
             "settings": {"type": "path", "default": "/etc/postgresql-failover/settings.json"},
         },
@@ -117,10 +131,17 @@ def main() -> None:
     objection = lead_objection(before) if module.params["lead"] else None
     if objection:
         module.fail_json(msg=f"{before['me']} cannot lead: {objection}.", cluster=before)
-    settled = settings_without(module)
-    cluster = before if module.check_mode else carry_out(module, before["me"], begins, leads, settled)
+    settings, restarts = settings_without(module), waits_for_restart(module, before)
+    cluster = before if module.check_mode else carry_out(module, before["me"], begins, leads, settings, restarts)
     leads = leads and (module.check_mode or cluster["leader"] != before["leader"])
-    module.exit_json(changed=bool(begins or leads or settled), cluster=cluster, former_leader=before["leader"])
+    changed = bool(begins or leads or settings or restarts)
+    module.exit_json(changed=changed, cluster=cluster, former_leader=before["leader"])
+
+
+def waits_for_restart(module: AnsibleModule, cluster: dict) -> bool:
+    """Return whether the server is to be restarted."""
+    wanted = module.params["restart"]
+    return wanted == "always" or (wanted == "needed" and bool(cluster["server"]["report"].get("pending_restart")))
 
 
 def settings_without(module: AnsibleModule) -> str:
@@ -135,7 +156,7 @@ def settings_without(module: AnsibleModule) -> str:
     return json.dumps(settings, indent=4, sort_keys=True) + "\n"
 
 
-def carry_out(module: AnsibleModule, me: str, begins: bool, leads: bool, settings: str) -> dict:
+def carry_out(module: AnsibleModule, me: str, begins: bool, leads: bool, settings: str, restarts: bool) -> dict:
     """Do what is needed, and return what there is then."""
     if begins:
         ask(module, "begin")
@@ -144,6 +165,8 @@ def carry_out(module: AnsibleModule, me: str, begins: bool, leads: bool, setting
     if settings:
         write(module, settings)
         module.run_command(["systemctl", "restart", AGENT], check_rc=True)
+    if restarts:
+        ask(module, "restart", *(["--in-place"] if module.params["in_place"] else []))
     if module.params["wait"]:
         ask(module, "await", "--seconds", str(module.params["wait"]))
     if module.params["wait"] and module.params["without"]:

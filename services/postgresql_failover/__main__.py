@@ -12,6 +12,7 @@ from typing import Any
 from postgresql_failover import bootstrap, guard
 from postgresql_failover.agent import Agent
 from postgresql_failover.commands import ServerError
+from postgresql_failover.commands import run as run_command
 from postgresql_failover.decision import Act, Cluster, Quorum
 from postgresql_failover.files import Kept
 from postgresql_failover.processes import wait_for
@@ -23,8 +24,8 @@ from postgresql_failover.store import Store
 SETTINGS = "/etc/postgresql-failover/settings.json"
 LEASE = guard.ANSWERED.with_name("lease")
 """Kept while the agent is restarted, and gone after a reboot."""
-SWITCHOVER = 60.0
-"""Seconds that a wanted member has to lead."""
+SWITCHOVER, RESTART = 60.0, 300.0
+"""Seconds that a wanted member has to lead, and that a server has to be back after its restart."""
 
 log = logging.getLogger("postgresql_failover")
 
@@ -46,6 +47,8 @@ def main() -> int:
         commands.add_parser(name, help=text)
     commands.choices["await"].add_argument("--seconds", type=float, default=300.0)
     commands.add_parser("switchover", help="have another member lead").add_argument("--to", required=True)
+    again = commands.add_parser("restart", help="end this host's server in order and wait until the agent has it back")
+    again.add_argument("--in-place", action="store_true", help="also if it leads: nobody serves meanwhile")
     arguments = grammar.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     settings = load(arguments.settings)
@@ -64,6 +67,8 @@ def main() -> int:
         return wait(settings, arguments.seconds)
     if arguments.command == "switchover":
         return switchover(settings, arguments.to)
+    if arguments.command == "restart":
+        return restart(settings, arguments.in_place)
     print(json.dumps(status(settings), indent=2, sort_keys=True))
     return 0
 
@@ -133,8 +138,9 @@ def wait(settings: Settings, seconds: float) -> int:
 
 def serves(seen: dict[str, Any]) -> bool:
     """Whether a status says that the server leads, or receives from who leads."""
-    leads = seen["leader"] == seen["me"] and seen["ready"] and seen["server"]["primary"]
-    return bool(leads or (seen["leader"] and seen["server"]["receives"] == seen["leader"]))
+    server = seen["server"]
+    leads = seen["leader"] == seen["me"] and seen["ready"] and server["running"] and server["primary"]
+    return bool(leads or (seen["leader"] and server["receives"] == seen["leader"]))
 
 
 def switchover(settings: Settings, member: str) -> int:
@@ -159,6 +165,15 @@ def switchover(settings: Settings, member: str) -> int:
         return 0
     log.error("%s does not lead after %.0f s: %s", member, SWITCHOVER, json.dumps(document(seen), sort_keys=True))
     return 1
+
+
+def restart(settings: Settings, in_place: bool) -> int:
+    """End the server in order; the agent starts it as what it was. The exit status."""
+    if look(settings)["leader"] == settings.me and not in_place:
+        log.error("%s leads: have another one lead first", settings.me)
+        return 1
+    run_command(["systemctl", "stop", settings.unit], timeout=None)
+    return wait(settings, RESTART)
 
 
 def status(settings: Settings) -> dict[str, Any]:

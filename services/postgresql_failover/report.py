@@ -24,8 +24,17 @@ SELECT json_build_object('mode', current_setting('archive_mode'),
 FROM pg_stat_archiver, (SELECT count(*) AS segments, min(modification) AS oldest
   FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') waiting
 """
+LOWERED = """
+SELECT coalesce(json_agg(DISTINCT name), '[]') FROM pg_settings JOIN (
+  SELECT DISTINCT ON (name) name, setting AS wanted FROM pg_file_settings ORDER BY name, seqno DESC) files USING (name)
+WHERE pending_restart AND wanted ~ '^[0-9]+$' AND wanted::bigint < setting::bigint AND name IN ('max_connections',
+  'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions', 'max_locks_per_transaction')
+"""
+"""A standby with a lower one of these than its primary does not start
+(https://www.postgresql.org/docs/17/hot-standby.html#HOT-STANDBY-ADMIN)."""
 REPORT = f"""
 SELECT json_build_object(
+  'version', current_setting('server_version'), 'lowered', ({LOWERED}),
   'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
   'pending_restart', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart),
   'paused', CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END,
@@ -38,10 +47,15 @@ SELECT json_build_object(
 def report(settings: Settings) -> dict[str, Any]:
     """Return what the server says, or ``{"problem": why it says nothing}``.
 
-    ``{"system_identifier", "pending_restart": [setting], "paused", "position", "standbys", "archiver"}``; the last
-    three are None for a standby. ``standbys`` are ``{member: {"state", "sync_state", "lag_bytes", "lag_s"}}``.
+    ``{"version", "system_identifier", "pending_restart": [what waits], "lowered": [setting], "paused", "position",
+    "standbys", "archiver"}``; the last three are None for a standby. ``standbys`` are ``{member: {"state",
+    "sync_state", "lag_bytes", "lag_s"}}``. What waits for a restart are settings, and a program that was replaced.
     """
     try:
-        return dict(json.loads(run(settings.psql(REPORT), timeout=5.0, user=settings.user)))
+        said = dict(json.loads(run(settings.psql(REPORT), timeout=5.0, user=settings.user)))
+        installed = run([f"{settings.programs}/postgres", "--version"]).partition("(PostgreSQL) ")[2].strip()
     except (ServerError, OSError) as problem:
         return {"problem": str(problem)}
+    if installed != said["version"]:
+        said["pending_restart"].append(f"the program ({said['version']} runs, {installed} is installed)")
+    return said

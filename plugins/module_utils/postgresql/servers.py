@@ -59,8 +59,8 @@ def _settings_problem(one: Asked) -> str:
         return f"its server cannot be asked: {report['problem'].rstrip('.')}."
     if report["pending_restart"]:
         return (
-            f"wait for a restart of its server: {', '.join(report['pending_restart'])}. Remedy: restart it while it is"
-            " a standby; switchover.yml makes a primary one, which restarts it."
+            f"wait for a restart of its server: {', '.join(report['pending_restart'])}. Remedy: run database.yml, which"
+            " restarts standbys first and cuts clients off once."
         )
     return ""
 

@@ -147,11 +147,30 @@ def test_the_guard_takes_what_it_cannot_read_for_nothing_new(tmp_path: Path, mon
     assert guard.noted(5.0) == 5.0
 
 
-def test_a_server_is_asked_once_for_all_that_it_says(settings: Settings, tmp_path: Path) -> None:
-    psql = tmp_path / "psql"
-    psql.write_text(f"#!/bin/sh\necho once >>{tmp_path}/calls\necho '{{\"paused\": false}}'\n", encoding="utf-8")
-    psql.chmod(0o755)
-    assert report(replace(settings, programs=str(tmp_path))) == {"paused": False}
+SAYS = json.dumps({"version": "17.6 (Debian 17.6-1)", "pending_restart": ["max_connections"]})
+
+
+@pytest.mark.parametrize(
+    ("installed", "waits"),
+    [
+        ("17.6 (Debian 17.6-1)", ["max_connections"]),
+        (
+            "17.7 (Debian 17.7-1)",
+            ["max_connections", "the program (17.6 (Debian 17.6-1) runs, 17.7 (Debian 17.7-1) is installed)"],
+        ),
+    ],
+)
+def test_a_server_is_asked_once_for_all_that_it_says(
+    settings: Settings, tmp_path: Path, installed: str, waits: list[str]
+) -> None:
+    scripts = {
+        "psql": f"echo once >>{tmp_path}/calls\necho '{SAYS}'",
+        "postgres": f"echo 'postgres (PostgreSQL) {installed}'",
+    }
+    for name, script in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    assert report(replace(settings, programs=str(tmp_path)))["pending_restart"] == waits
     assert (tmp_path / "calls").read_text(encoding="utf-8") == "once\n"
 
 
