@@ -113,7 +113,8 @@ class Cluster:
         (self._folder / "playbook.log").write_text(done.stdout + done.stderr, encoding="utf-8")
         if done.returncode:
             self.journals(JOURNALS)
-            raise ChaosError(f"{name}.yml ended with {done.returncode}, see {JOURNALS}:\n{done.stdout[-3000:]}")
+            said = "\n".join(f"{host}: {self._last_words(host)}" for host in self.hosts)
+            raise ChaosError(f"{name}.yml ended with {done.returncode}, see {JOURNALS}:\n{done.stdout[-3000:]}\n{said}")
         return done.stdout
 
     def remove(self) -> None:
@@ -166,6 +167,10 @@ class Cluster:
         for host in [*self.hosts, *self.backup]:
             command = ["journalctl", "--no-pager", "-o", "short-precise", *(f"--unit={unit}" for unit in units)]
             (folder / f"{host}.log").write_text(self.run(host, *command, check=False), encoding="utf-8")
+
+    def _last_words(self, host: str) -> str:
+        command = ["journalctl", "--no-pager", "-o", "cat", "--unit=postgresql-cluster", "--lines=10"]
+        return self.run(host, *command, check=False)
 
     def processes(self, host: str) -> list[int]:
         """The server's processes, by the numbers of the machine below."""
