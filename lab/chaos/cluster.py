@@ -236,6 +236,7 @@ class Cluster:
             "postgresql_data_dir": f"{DATA}/main",
             "postgresql_wal_dir": f"{WAL}/main",
             "postgresql_wal_keep_size": "160MB",
+            "pgbackrest_settings": {"io-timeout": 5},
             "postgresql_client_cidrs": ["0.0.0.0/0"],
             "postgresql_settings": {"max_wal_size": "160MB", "min_wal_size": "80MB", "checkpoint_timeout": "30s"},
             **self._options,
