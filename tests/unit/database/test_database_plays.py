@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from tests.support import ROOT
-from tests.unit.database.answers import said
 
 HERE: dict[str, Any] = {"ansible_connection": "local", "ansible_become": False}
 GONE: dict[str, Any] = {"ansible_host": "127.0.0.1", "ansible_port": 9}
@@ -180,54 +179,3 @@ def test_a_host_without_a_database_server_is_not_switched_over_to(node: str, tmp
 
 def test_a_site_without_a_database_has_nothing_to_switch_over(tmp_path: Path) -> None:
     assert "there is none. Found: nothing." in words_of(run("switchover", tmp_path, NOTHING))
-
-
-def member(folder: Path, status: dict[str, Any], *words: str) -> dict[str, Any]:
-    """Run the module with a program that prints a status, and after a switchover that its own host leads."""
-    after = {**status, "leader": status["me"], "server": {**status["server"], "primary": True, "receives": ""}}
-    (folder / "status").write_text(json.dumps(status))
-    (folder / "after").write_text(json.dumps(after))
-    program = folder / "postgresql-failover"
-    lines = [
-        "#!/bin/sh",
-        f"cd {folder}",
-        'echo "$*" >> calls',
-        'case "$1" in status) cat status ;; switchover) mv after status ;; esac',
-    ]
-    program.write_text("\n".join(lines) + "\n")
-    program.chmod(0o755)
-    options = json.dumps({"lead": True, "program": str(program)})
-    command = [
-        ROOT / ".venv/bin/ansible",
-        "localhost",
-        "-m",
-        "ai_infn.platform.postgresql_member",
-        "-a",
-        options,
-        *words,
-    ]
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-    answer = yaml.safe_load(done.stdout.partition(" => ")[2])
-    assert isinstance(answer, dict), done.stdout + done.stderr
-    return {**answer, "calls": (folder / "calls").read_text().splitlines()}
-
-
-def test_a_standby_is_made_to_lead_and_that_is_a_change(tmp_path: Path) -> None:
-    found = member(tmp_path, said("db-2"))
-    assert found["changed"] and found["calls"] == ["status", "switchover --to db-2", "status"]
-    assert (found["former_leader"], found["cluster"]["leader"]) == ("db-1", "db-2")
-
-
-def test_check_mode_says_that_the_leader_would_change_and_leaves_it(tmp_path: Path) -> None:
-    found = member(tmp_path, said("db-2"), "--check")
-    assert found["changed"] and found["calls"] == ["status"] and found["cluster"]["leader"] == "db-1"
-
-
-def test_who_leads_already_is_left_alone(tmp_path: Path) -> None:
-    found = member(tmp_path, said("db-1"))
-    assert not found["changed"] and not [call for call in found["calls"] if call.startswith("switchover")]
-
-
-def test_a_standby_that_does_not_receive_is_not_made_to_lead(tmp_path: Path) -> None:
-    found = member(tmp_path, said("db-2", {"receives": ""}))
-    assert "db-2 cannot lead: it receives from nobody" in found["msg"] and found["calls"] == ["status"]
