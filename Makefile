@@ -24,8 +24,8 @@ status: bootstrap ## one JSON document about the lab's health on stdout (make -s
 capacity: bootstrap ## one JSON document of who holds which GPU of the lab on stdout (make -s capacity)
 	@$(PYTHON) -m lab.site capacity
 
-bench: bootstrap ## one JSON document of measured figures on stdout (make -s bench)
-	@$(PYTHON) -m lab.bench
+bench: bootstrap ## one JSON document of measured figures on stdout (make -s bench PARTS="overlay database")
+	@$(PYTHON) -m lab.bench $(if $(PARTS),--parts $(PARTS))
 
 chaos-postgresql: bootstrap ## let faults happen to a PostgreSQL cluster (ROUNDS=1, KINDS=process,network, RESULTS=FILE), one JSON document on stdout
 	@$(PYTHON) -m lab.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KINDS),--kinds $(KINDS)) $(if $(RESULTS),--results $(RESULTS))

@@ -1,4 +1,4 @@
-"""Measure the overlay's roles against kubeadm by hand, and print one JSON document.
+"""Measure what the collection does against the same by hand, and print one JSON document.
 
 Standard output is one object: for each figure `ours` and `reference` (medians), `ratio`, `unit`, `limit`,
 `within_limit`, `compares` (what against what), `runs` (every value), `spread` ((max - min) / median) and `conditions`.
@@ -26,7 +26,7 @@ from lab.alone import alone
 from lab.bench import figures, guests, images, mirrors
 from lab.bench.guests import BenchError
 from lab.bench.processors import busy
-from lab.bench.rounds import Plan, measure, say
+from lab.bench.rounds import PARTS, Plan, measure, say
 
 LOGS = settings.LOGS / "bench"
 LOCK = settings.STATE / "bench.lock"
@@ -38,7 +38,8 @@ def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     grammar = argparse.ArgumentParser(prog="python -m lab.bench", description=__doc__)
     grammar.add_argument("--rounds", type=int, default=3, help="how often each side is measured (default: 3)")
-    grammar.add_argument("--quick", action="store_true", help="leave the part with 8 hosts out")
+    grammar.add_argument("--quick", action="store_true", help="leave out what is done for 8 hosts")
+    grammar.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
     grammar.add_argument("--strict", action="store_true", help="end with status 1 when a figure is beyond its limit")
     return grammar
 
@@ -52,7 +53,7 @@ def main() -> int:
         signal.signal(number, _interrupt)
     try:
         with alone(LOCK, BenchError("another benchmark runs on this machine")):
-            document = run(arguments.rounds, arguments.quick)
+            document = run(arguments.rounds, arguments.quick, tuple(arguments.parts))
     except (BenchError, RuntimeError, OSError) as problem:
         say(str(problem))
         return 1
@@ -67,7 +68,7 @@ def main() -> int:
     return 1 if arguments.strict and beyond else 0
 
 
-def run(rounds: int, quick: bool) -> dict[str, dict[str, Any]]:
+def run(rounds: int, quick: bool, parts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Everything between a checked machine and the document."""
     artifacts = images.locked()
     kubernetes = images.default_kubernetes(artifacts)
@@ -79,7 +80,7 @@ def run(rounds: int, quick: bool) -> dict[str, dict[str, Any]]:
             mirrors.need([*pulled.values(), *images.addresses(artifacts, kubernetes, "file").values()])
             say("pulling the images once")
             images.preload(Path(folder) / "template", served.registry, sorted(pulled.values()))
-            plan = Plan(Path(folder), LOGS, served, kubernetes, pulled["probe"], many=0 if quick else 8)
+            plan = Plan(Path(folder), LOGS, served, kubernetes, pulled["probe"], parts, many=0 if quick else 8)
             found, others = measure(plan, rounds, busy)
     finally:
         _with_patience(guests.remove_all)

@@ -32,10 +32,13 @@ class Plan:
     mirrors: Mirrors
     kubernetes: str
     probe: str
+    parts: tuple[str, ...]
     few: int = 3
     many: int = 8
 
 
+PARTS = "overlay", "database", "relayout"
+"""What is measured: hosts of the overlay, a database cluster, a card of the lab's own site."""
 Values = dict[str, float]
 
 
@@ -45,7 +48,18 @@ def say(text: str) -> None:
 
 
 def one_round(plan: Plan, number: int) -> dict[str, Values]:
-    """Measure both sides, the first one alternating, and prove that they end alike; {side: {value name: value}}."""
+    """Measure both sides, the first one alternating; {side: {value name: value}}."""
+    found: dict[str, Values] = {side: {} for side in SIDES}
+    if "overlay" in plan.parts:
+        found = overlay_values(plan, number)
+    if "database" in plan.parts:
+        for side in SIDES if number % 2 else SIDES[::-1]:
+            found[side] |= database_values(plan, side, number)
+    return found
+
+
+def overlay_values(plan: Plan, number: int) -> dict[str, Values]:
+    """Measure both sides of the overlay, and prove that they end alike."""
     found: dict[str, Values] = {}
     states: dict[str, list[dict[str, Any]]] = {}
     for side in SIDES if number % 2 else SIDES[::-1]:
@@ -57,7 +71,7 @@ def one_round(plan: Plan, number: int) -> dict[str, Values]:
     # The least run of ansible is measured on our side's guests, and is the reference of the run that changes nothing.
     found["reference"]["no_change_run"] = found[OURS].pop("ping")
     planned = planning.values()
-    return {side: found[side] | planned[side] | database_values(plan, side, number) for side in SIDES}
+    return {side: found[side] | planned[side] for side in SIDES}
 
 
 def database_values(plan: Plan, side: str, number: int) -> Values:
@@ -192,7 +206,7 @@ def measure(plan: Plan, rounds: int, quiet: Callable[[], float]) -> tuple[list[d
             busy.append(quiet())
             say(f"round {number} of {rounds}; other work takes {busy[-1]:.0%} of the processors")
             found.append(one_round(plan, number))
-    for number, values in enumerate(found, 1):
+    for number, values in enumerate(found if "relayout" in plan.parts else [], 1):
         measured = relayout_values(plan, number)
         for side in SIDES:
             values[side] |= measured[side]

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -14,11 +15,24 @@ from lab.machine import guest
 from tests.platform.site import Lab
 from tests.support import ROOT, eventually
 
-COMMAND = [sys.executable, "-m", "lab.bench", "--rounds", "1", "--quick"]
+COMMAND = [sys.executable, "-m", "lab.bench", "--rounds", "1", "--quick", "--parts"]
+OVERLAY = [*COMMAND, "overlay", "relayout"]
 
 
 def benchmark_guests() -> list[str]:
     return [found.name for found in guest.known() if found.name.startswith(PREFIX)]
+
+
+def measured(command: list[str]) -> dict[str, Any]:
+    """The figures that one short run prints; it leaves nothing behind."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-6000:]
+    figures = dict(json.loads(done.stdout))
+    for name, figure in figures.items():
+        assert {"ours", "reference", "ratio", "unit", "runs", "spread"} <= set(figure), name
+        assert len(figure["runs"]["ours"]) == len(figure["runs"]["reference"]) == 1, name
+    assert_nothing_is_left()
+    return figures
 
 
 def assert_nothing_is_left() -> None:
@@ -29,20 +43,22 @@ def assert_nothing_is_left() -> None:
 @pytest.mark.rotation("bench", "lab/bench", "lab/machine", "playbooks/overlay", "roles/", "plugins/")
 @pytest.mark.duration(360)
 def test_the_short_benchmark_prints_one_document_of_figures(lab: Lab) -> None:
-    done = subprocess.run(COMMAND, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-6000:]
-    figures = json.loads(done.stdout)
+    figures = measured(OVERLAY)
     assert {"cluster_ready", "add_worker_3", "no_change_run", "relayout", "plan_1000_cards"} <= set(figures)
-    for name, figure in figures.items():
-        assert {"ours", "reference", "ratio", "unit", "runs", "spread"} <= set(figure), name
-        assert len(figure["runs"]["ours"]) == len(figure["runs"]["reference"]) == 1, name
     assert figures["cluster_ready"]["ours"] > 0
-    assert_nothing_is_left()
+
+
+@pytest.mark.rotation("bench-database", "lab/bench/database", "lab/bench/bare/database")
+@pytest.mark.duration(180)
+def test_the_database_is_measured_on_both_sides(host_packages: None) -> None:
+    figures = measured([*COMMAND, "database"])
+    assert set(figures) == {"database", "database_processors", "transactions"}
+    assert figures["transactions"]["ours"] > 0
 
 
 @pytest.mark.duration(90)
 def test_an_interrupted_benchmark_removes_its_guests(lab: Lab) -> None:
-    running = subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(OVERLAY, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     eventually(lambda: benchmark_guests() != [] or running.poll() is not None, 60, "the benchmark has a guest")
     running.send_signal(signal.SIGINT)
     printed, log = running.communicate(timeout=60)
