@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab import settings, sysctls
+from lab import package_proxy, settings, sysctls
 from lab.alone import alone
 from lab.bench import figures, guests, images, mirrors
 from lab.bench.guests import BenchError
@@ -76,7 +76,12 @@ def run(rounds: int, quick: bool, parts: tuple[str, ...]) -> dict[str, dict[str,
     LOGS.mkdir(parents=True, exist_ok=True)
     guests.remove_all()
     try:
-        with _sysctls(), mirrors.served() as served, tempfile.TemporaryDirectory(prefix="ai-infn-bench-") as folder:
+        with (
+            _sysctls(),
+            package_proxy.for_guests(),
+            mirrors.served() as served,
+            tempfile.TemporaryDirectory(prefix="ai-infn-bench-") as folder,
+        ):
             mirrors.need([*pulled.values(), *images.addresses(artifacts, kubernetes, "file").values()])
             say("pulling the images once")
             images.preload(Path(folder) / "template", served.registry, sorted(pulled.values()))

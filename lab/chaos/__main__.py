@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import fabric, package_proxy, settings, supervise, sysctls
+from lab import package_proxy, settings
 from lab.alone import alone
 from lab.chaos import records
 from lab.chaos.cluster import ChaosError, Cluster
@@ -63,7 +63,7 @@ def main() -> int:
     try:
         with (
             alone(LOCK, ChaosError("other rounds run on this machine")),
-            packages(),
+            package_proxy.for_guests(),
             raised(arguments.keep, UNSAFE if arguments.unsafe else {}) as cluster,
         ):
             run(cluster, kinds, arguments.rounds, arguments.results)
@@ -118,27 +118,6 @@ def raised(keep: bool, options: dict[str, object]) -> Iterator[Cluster]:
     finally:
         if not keep:
             cluster.remove()
-
-
-@contextmanager
-def packages() -> Iterator[None]:
-    """The package proxy of guests: the raised lab's, or one for the time of the rounds."""
-    borrowed = not sysctls.NOTE.exists()
-    sysctls.note_and_raise()
-    fabric.up()
-    (program,) = package_proxy.programs()
-    ours = not supervise.serves(program)
-    try:
-        if ours:
-            supervise.up()
-            supervise.start([program])
-        yield
-    finally:
-        if ours:
-            supervise.down()
-        if borrowed:
-            sysctls.put_back()
-            sysctls.NOTE.unlink()
 
 
 if __name__ == "__main__":

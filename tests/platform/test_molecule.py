@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.chaos.__main__ import packages
+from lab import package_proxy
 from tests.support import ROOT
 
 
@@ -19,6 +19,6 @@ def test_the_scenario_of_the_database_converges_changes_nothing_more_and_is_veri
     programs = Path(sys.executable).parent
     command = [str(programs / "molecule"), "test", "--scenario-name", "postgresql"]
     environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "NO_COLOR": "1"}
-    with packages():
+    with package_proxy.for_guests():
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]

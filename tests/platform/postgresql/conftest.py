@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab import package_proxy
 from lab.alone import alone
-from lab.chaos.__main__ import LOCK, packages
+from lab.chaos.__main__ import LOCK
 from lab.chaos.cluster import ChaosError, Cluster
 
 FIRST: dict[str, object] = {
@@ -20,7 +21,7 @@ FIRST: dict[str, object] = {
 def booted(host_packages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three guests with nothing on them, and one for the backups; they are to have a database from the beginning."""
     cluster = Cluster(tmp_path_factory.mktemp("postgresql") / "site", options=FIRST, backups=True)
-    with alone(LOCK, ChaosError("other rounds run on this machine")), packages():
+    with alone(LOCK, ChaosError("other rounds run on this machine")), package_proxy.for_guests():
         cluster.remove()
         try:
             cluster.boot()
