@@ -30,8 +30,8 @@ bench: bootstrap ## one JSON document of measured figures on stdout (make -s ben
 chaos-postgresql: bootstrap ## let faults happen to a PostgreSQL cluster (ROUNDS=1, KINDS=process,network, RESULTS=FILE), one JSON document on stdout
 	@$(PYTHON) -m lab.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KINDS),--kinds $(KINDS)) $(if $(RESULTS),--results $(RESULTS))
 
-molecule: bootstrap ## the scenarios of extensions/molecule on guests of their own (SCENARIO=postgresql)
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" molecule test --scenario-name $(or $(SCENARIO),postgresql)
+molecule: bootstrap ## the scenario of extensions/molecule: a database cluster on guests of its own
+	@$(PYTHON) -m pytest --everything tests/platform/test_molecule.py
 
 lab-down: bootstrap ## remove the lab from this machine; what was built stays cached
 	@$(PYTHON) -m lab down

@@ -63,7 +63,7 @@ def one_side(made: OursDatabase | BareDatabase, folder: Path) -> dict[str, float
         made.sql(first, "CREATE DATABASE bench OWNER bench")
         if isinstance(made, BareDatabase):
             for host in others:
-                shell.run(host, "pg_ctlcluster 17 main stop --mode=immediate")
+                shell.run(host, "systemctl kill --signal=KILL postgresql@17-main")
             made.sql(first, ALONE)
             made.sql(first, "SELECT pg_reload_conf()")
         values["transactions"] = transactions(shell, first, made)

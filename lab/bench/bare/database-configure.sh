@@ -6,6 +6,7 @@ ssl_key_file = '/etc/bench/host.key'
 ssl_ca_file = '/etc/bench/ca.crt'
 ssl_min_protocol_version = 'TLSv1.3'
 wal_log_hints = on
+wal_keep_size = 160MB
 END
 cat >/etc/postgresql/17/main/pg_hba.conf <<'END'
 local all postgres peer

@@ -1,4 +1,4 @@
 pg_createcluster 17 main >/dev/null
 @CONFIGURE@
-pg_ctlcluster 17 main start
+systemctl start postgresql@17-main
 runuser -u postgres -- psql -q -c 'CREATE ROLE replication LOGIN REPLICATION'

@@ -4,4 +4,4 @@ rm -rf /var/lib/postgresql/17/main
 runuser -u postgres -- pg_basebackup --checkpoint=fast --write-recovery-conf --pgdata=/var/lib/postgresql/17/main --dbname="host=@PRIMARY_NAME@ \
 hostaddr=@PRIMARY_ADDRESS@ user=replication application_name=@NAME@ sslmode=verify-full sslrootcert=/etc/bench/ca.crt sslcert=/etc/bench/host.crt \
 sslkey=/etc/bench/host.key"
-pg_ctlcluster 17 main start
+systemctl start postgresql@17-main
