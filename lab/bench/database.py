@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab.bench import guests
-from lab.bench.bare.database import BareDatabase
+from lab.bench.bare.database import BareDatabase, sql
 from lab.bench.guests import NETWORK, PREFIX, BenchError, Host, Shell
 from lab.bench.ours import Ours
 from lab.machine.processes import wait_for
@@ -40,10 +40,6 @@ class OursDatabase(Ours):
         groups = {"postgresql": {"hosts": lines}, "etcd": {"hosts": dict.fromkeys(lines)}}
         return {"all": {"vars": {"postgresql_client_cidrs": [f"{NETWORK}0/24"]}, "children": groups}}
 
-    def sql(self, host: Host, statement: str) -> str:
-        """Run a statement as the superuser."""
-        return self._shell.run(host, f"runuser -u postgres -- psql -XAtq <<'END'\n{statement}\nEND\n").strip()
-
 
 def one_side(made: OursDatabase | BareDatabase, folder: Path) -> dict[str, float]:
     """Boot fresh guests, make them a cluster, prove that it is one, let transactions run, and remove the guests."""
@@ -55,17 +51,17 @@ def one_side(made: OursDatabase | BareDatabase, folder: Path) -> dict[str, float
             list(pool.map(lambda host: guests.boot(host, None), HOSTS))
         used, started = guests.processor_seconds(HOSTS), time.monotonic()
         made.cluster(HOSTS)
-        if not wait_for(lambda: made.sql(first, CONFIRM) == str(len(others)), 60, 0.1):
-            raise BenchError(f"{made.name}: {made.sql(first, 'TABLE pg_stat_replication')}")
+        if not wait_for(lambda: sql(shell, first, CONFIRM) == str(len(others)), 60, 0.1):
+            raise BenchError(f"{made.name}: {sql(shell, first, 'TABLE pg_stat_replication')}")
         values["database"] = time.monotonic() - started
         values["database_processors"] = guests.processor_seconds(HOSTS) - used
-        made.sql(first, ROLES)
-        made.sql(first, "CREATE DATABASE bench OWNER bench")
+        sql(shell, first, ROLES)
+        sql(shell, first, "CREATE DATABASE bench OWNER bench")
         if isinstance(made, BareDatabase):
             for host in others:
                 shell.run(host, "systemctl kill --signal=KILL postgresql@17-main")
-            made.sql(first, ALONE)
-            made.sql(first, "SELECT pg_reload_conf()")
+            sql(shell, first, ALONE)
+            sql(shell, first, "SELECT pg_reload_conf()")
         values["transactions"] = transactions(shell, first, made)
     finally:
         made.close()

@@ -35,12 +35,8 @@ class BareDatabase:
             self._shell.run(first, fill("database-primary.sh", CONFIGURE=configuration(hosts)))
             list(pool.map(lambda host: self._follow(host, first, hosts), others))
         names = ", ".join(f'"{host.name}"' for host in others)
-        self.sql(first, SYNCHRONOUS.format(names=names))
-        self.sql(first, "SELECT pg_reload_conf()")
-
-    def sql(self, host: Host, statement: str) -> str:
-        """Run a statement as the superuser."""
-        return self._shell.run(host, f"runuser -u postgres -- psql -XAtq <<'END'\n{statement}\nEND\n").strip()
+        sql(self._shell, first, SYNCHRONOUS.format(names=names))
+        sql(self._shell, first, "SELECT pg_reload_conf()")
 
     def close(self) -> None:
         """End the connections."""
@@ -64,6 +60,11 @@ class BareDatabase:
     def _follow(self, host: Host, primary: Host, hosts: Sequence[Host]) -> None:
         replaced = {"PRIMARY_NAME": primary.name, "PRIMARY_ADDRESS": primary.address, "NAME": host.name}
         self._shell.run(host, fill("database-standby.sh", CONFIGURE=configuration(hosts), **replaced))
+
+
+def sql(shell: Shell, host: Host, statement: str) -> str:
+    """Run a statement as the superuser of a host's server."""
+    return shell.run(host, f"runuser -u postgres -- psql -XAtq <<'END'\n{statement}\nEND\n").strip()
 
 
 def configuration(hosts: Sequence[Host]) -> str:
