@@ -53,7 +53,7 @@ class Scratch:
             self._control("start", "--wait", f"--log={self._log}", f"--options=--config-file={self._folder}/conf")
             while not self._answers() and time.monotonic() < deadline:
                 self._control("status")
-                time.sleep(0.2)
+                time.sleep(0.2)  # the pace of asking, with the deadline above
             self.ask("postgres", "SELECT 1")
         except CheckError as problem:
             raise CheckError(f"{problem}; the server said: {self._last_words()}") from problem
