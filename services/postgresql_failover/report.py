@@ -32,11 +32,16 @@ WHERE pending_restart AND wanted ~ '^[0-9]+$' AND wanted::bigint < setting::bigi
 """
 """A standby with a lower one of these than its primary does not start
 (https://www.postgresql.org/docs/17/hot-standby.html#HOT-STANDBY-ADMIN)."""
+PENDING = """
+SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings
+WHERE pending_restart AND name NOT LIKE 'recovery_target%'
+"""
+"""Where a recovery was to end means nothing once it has ended, whether or not it is forgotten by a restart."""
 REPORT = f"""
 SELECT json_build_object(
   'version', current_setting('server_version'), 'lowered', ({LOWERED}),
   'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
-  'pending_restart', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart),
+  'pending_restart', ({PENDING}),
   'paused', CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END,
   'position', CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn() - '0/0' END,
   'standbys', CASE WHEN NOT pg_is_in_recovery() THEN ({STANDBYS}) END,

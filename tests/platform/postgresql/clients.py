@@ -43,6 +43,16 @@ def changed(output: str) -> dict[str, int]:
     }
 
 
+def assert_unchanged(output: str) -> None:
+    """Assert that no task of a playbook changed anything; those that did are named."""
+    found = [
+        f"{host}: {task.partition(']')[0]}"
+        for task in output.split("\nTASK [")[1:]
+        for host in re.findall(r"^changed: \[([^\] ]+)", task, re.MULTILINE)
+    ]
+    assert set(changed(output).values()) == {0}, found
+
+
 def ask(cluster: Cluster, statement: str, **replaced: str) -> str:
     """What a client gets who connects with some parameters replaced."""
     words = dict(word.split("=", 1) for word in cluster.conninfo().split())

@@ -8,7 +8,7 @@ import pytest
 
 from lab.chaos.cluster import DATA, WAL, ChaosError, Cluster
 from lab.chaos.rounds import WELL
-from tests.platform.postgresql.clients import MARKS, changed
+from tests.platform.postgresql.clients import MARKS, assert_unchanged
 
 pytestmark = MARKS
 
@@ -38,7 +38,7 @@ def test_the_cluster_comes_back_as_of_a_moment_between_two_transactions(cluster:
     cluster.playbook("restore", *CONFIRMED, "-e", json.dumps({"target": moment}))
     cluster.wait_until_well(WELL)
     assert cluster.sql(cluster.leader(), "SELECT n FROM moments") == "1"
-    assert set(changed(cluster.configure()).values()) == {0}
+    assert_unchanged(cluster.configure())
 
 
 def test_the_cluster_comes_back_when_all_of_its_data_are_lost(cluster: Cluster) -> None:

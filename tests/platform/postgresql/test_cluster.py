@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from lab import fabric
 from lab.chaos.cluster import Cluster
-from tests.platform.postgresql.clients import MARKS, ask, changed
+from tests.platform.postgresql.clients import MARKS, ask, assert_unchanged, changed
 
 pytestmark = MARKS
 
@@ -30,8 +30,8 @@ def test_one_server_leads_and_the_others_confirm_its_commits(cluster: Cluster) -
 
 
 def test_a_second_run_changes_nothing_and_shows_nothing(cluster: Cluster) -> None:
-    assert set(changed(cluster.configure("--check", "--diff")).values()) == {0}
-    assert set(changed(cluster.configure()).values()) == {0}
+    assert_unchanged(cluster.configure("--check", "--diff"))
+    assert_unchanged(cluster.configure())
 
 
 def test_every_connection_is_encrypted_and_a_plain_one_is_refused(cluster: Cluster, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_certificates_are_renewed_under_a_cluster_that_goes_on(cluster: Cluster)
     assert all(after[host] != before[host] for host in cluster.hosts), (before, after)
     assert cluster.leader() == leader
     cluster.wait_until_well(30)
-    assert set(changed(cluster.configure()).values()) == {0}
+    assert_unchanged(cluster.configure())
 
 
 def test_who_has_no_certificate_of_a_member_does_not_replicate(cluster: Cluster) -> None:

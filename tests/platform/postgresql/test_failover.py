@@ -12,7 +12,7 @@ from lab.chaos.cluster import Cluster
 from lab.chaos.faults import KINDS
 from lab.chaos.rounds import WELL, one_round
 from tests.conftest import git
-from tests.platform.postgresql.clients import MARKS, changed
+from tests.platform.postgresql.clients import MARKS, assert_unchanged
 
 pytestmark = MARKS
 
@@ -37,7 +37,7 @@ def test_after_a_failover_a_run_changes_nothing_and_demotes_nobody(cluster: Clus
     one_round(cluster, KINDS["network"], tmp_path)
     leader = cluster.leader()
     assert leader != before
-    assert set(changed(cluster.configure()).values()) == {0}
+    assert_unchanged(cluster.configure())
     assert cluster.leader() == leader
 
 
