@@ -104,6 +104,17 @@ options:
             description: Command to run when the file has changed; equal commands of a part run once.
             type: str
             default: ""
+      before_packages:
+        description: Whether packages read the part's files when they are installed. Such a part comes before them, and
+          needs none of them.
+        type: bool
+        default: false
+      needs:
+        description: Paths without which the part waits. Its files are written, its commands are postponed and its
+          services are left alone.
+        type: list
+        elements: path
+        default: []
       apply_unless:
         description: Command that postpones those of the part by printing something, for example a list of running
           containers.

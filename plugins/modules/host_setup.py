@@ -21,7 +21,7 @@ description:
   - At the end starts services, and pulls images into containerd by their digests and gives them their tags,
     so that what a pod runs under the tag is what the lock names.
   - Last of all the host may join its cluster, which then costs no further visit.
-  - Where a package is missing it says so and does nothing else, since what it brings needs them.
+  - Where a package is missing it says so and brings only the parts that packages read, since the others need them.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
   - ai_infn.platform.host_parts
@@ -94,7 +94,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 missing_packages:
-  description: Those of O(packages) that are not installed. Nothing else was done, and returned, where there are any.
+  description: Those of O(packages) that are not installed. Where there are any, only parts with
+    O(parts[].before_packages) were brought.
   returned: success
   type: list
   elements: str
@@ -120,6 +121,11 @@ applied:
   elements: str
 postponed:
   description: The commands that O(parts[].apply_unless) postponed; a later run tries again.
+  returned: success
+  type: list
+  elements: str
+waiting:
+  description: Names of the parts that wait for what they need (O(parts[].needs)).
   returned: success
   type: list
   elements: str
@@ -153,41 +159,9 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.commands 
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files import RELOAD, difference
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.host import Package, installed_packages
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.kubeadm import NOTHING
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.parts import Part
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.parts import PART, Part
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.services import Services
 
-DOWNLOAD = {
-    "url": {"type": "str", "required": True},
-    "checksum": {"type": "str", "required": True},
-    "dest": {"type": "path", "required": True},
-    "mode": {"type": "str", "default": "0755"},
-    "extract": {"type": "bool", "default": False},
-    "members": {"type": "list", "elements": "str", "default": []},
-    "strip": {"type": "int", "default": 0},
-}
-FILE = {
-    "path": {"type": "path", "required": True},
-    "content": {"type": "str"},
-    "secret_content": {"type": "str", "no_log": True},
-    "line": {"type": "str", "default": ""},
-    "after": {"type": "str", "default": ""},
-    "link": {"type": "str", "default": ""},
-    "mode": {"type": "str", "default": "0644"},
-    "owner": {"type": "str", "default": "root"},
-    "group": {"type": "str", "default": "root"},
-    "validate": {"type": "str", "default": ""},
-    "apply": {"type": "str", "default": ""},
-}
-IMAGE = {"image": {"type": "str", "required": True}, "digest": {"type": "str", "required": True}}
-PART = {
-    "name": {"type": "str", "required": True},
-    "downloads": {"type": "list", "elements": "dict", "default": [], "options": DOWNLOAD},
-    "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
-    "apply_unless": {"type": "str", "default": ""},
-    "remedy": {"type": "str", "default": ""},
-    "services": {"type": "list", "elements": "str", "default": []},
-    "images": {"type": "list", "elements": "dict", "default": [], "options": IMAGE},
-}
 JOIN = {
     "name": {"type": "str", "required": True},
     "address": {"type": "str", "required": True},
@@ -218,9 +192,9 @@ def hold(module: AnsibleModule, installed: dict[str, Package]) -> list[str]:
     return names
 
 
-def of_all(module: AnsibleModule, kind: str) -> list:
+def of_all(parts: list[dict], kind: str) -> list:
     """Return what all parts have of one kind, in order."""
-    return [entry for part in module.params["parts"] for entry in part[kind]]
+    return [entry for part in parts for entry in part[kind]]
 
 
 def take_over(module: AnsibleModule, parts: list[Part], services: Services) -> None:
@@ -246,23 +220,23 @@ def main() -> None:
     )
     installed = installed_packages() if module.params["packages"] or module.params["hold"] else {}
     missing = sorted(set(module.params["packages"]) - set(installed))
-    if missing:
-        module.exit_json(changed=False, missing_packages=missing)
+    wanted = [part for part in module.params["parts"] if part["before_packages"] or not missing]
+    joins = module.params["join"] and not missing
     try:
-        join = membership.Join(module.params["join"], module.check_mode) if module.params["join"] else None
+        join = membership.Join(module.params["join"], module.check_mode) if joins else None
         repaired = join.prepare() if join else False
         held = hold(module, installed)
         with ThreadPoolExecutor(1) as beside:
-            bringing = beside.submit(downloads.bring, of_all(module, "downloads"), module.check_mode)
+            bringing = beside.submit(downloads.bring, of_all(wanted, "downloads"), module.check_mode)
             # What is only looked at costs no time while the downloads run.
-            parts = [Part(module, options) for options in module.params["parts"]]
-            services = Services(module, of_all(module, "services"))
+            parts = [Part(module, options) for options in wanted]
+            services = Services(module, [name for part in parts for name in part.services])
             downloaded = bringing.result()
         if not module.check_mode:
             for part in parts:
                 part.write()
             take_over(module, parts, services)
-        pulled = images.bring(of_all(module, "images"), module.check_mode)
+        pulled = images.bring(of_all(wanted, "images"), module.check_mode)
         joined, state = join.carry_out() if join else ("", "")
     except FAILURES as error:
         module.fail_json(msg=str(error))
@@ -271,12 +245,13 @@ def main() -> None:
     module.exit_json(
         changed=bool(held or downloaded or services.idle or pulled or repaired or joined not in ("", NOTHING))
         or any(part.steps or part.commands for part in parts),
-        missing_packages=[],
+        missing_packages=missing,
         held=held,
         downloaded=downloaded,
         changed_paths=[path for part in parts for path in part.paths],
         started=services.idle,
         applied=[command for part in parts for command in part.commands],
+        waiting=[part.name for part in parts if part.waits],
         postponed=[command for part in parts for command in part.postponed],
         pulled=pulled,
         joined=joined,

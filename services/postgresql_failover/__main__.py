@@ -179,6 +179,7 @@ def restart(settings: Settings, in_place: bool) -> int:
 def status(settings: Settings) -> dict[str, Any]:
     """Return what etcd says, what this host's server is, and what that says itself."""
     seen = look(settings)
+    seen["serves"] = serves(seen)
     seen["server"]["report"] = report(settings)
     return seen
 

@@ -26,6 +26,42 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.files imp
     to_apply,
 )
 
+DOWNLOAD = {
+    "url": {"type": "str", "required": True},
+    "checksum": {"type": "str", "required": True},
+    "dest": {"type": "path", "required": True},
+    "mode": {"type": "str", "default": "0755"},
+    "extract": {"type": "bool", "default": False},
+    "members": {"type": "list", "elements": "str", "default": []},
+    "strip": {"type": "int", "default": 0},
+}
+FILE = {
+    "path": {"type": "path", "required": True},
+    "content": {"type": "str"},
+    "secret_content": {"type": "str", "no_log": True},
+    "line": {"type": "str", "default": ""},
+    "after": {"type": "str", "default": ""},
+    "link": {"type": "str", "default": ""},
+    "mode": {"type": "str", "default": "0644"},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+    "validate": {"type": "str", "default": ""},
+    "apply": {"type": "str", "default": ""},
+}
+IMAGE = {"image": {"type": "str", "required": True}, "digest": {"type": "str", "required": True}}
+PART = {
+    "name": {"type": "str", "required": True},
+    "downloads": {"type": "list", "elements": "dict", "default": [], "options": DOWNLOAD},
+    "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
+    "before_packages": {"type": "bool", "default": False},
+    "needs": {"type": "list", "elements": "path", "default": []},
+    "apply_unless": {"type": "str", "default": ""},
+    "remedy": {"type": "str", "default": ""},
+    "services": {"type": "list", "elements": "str", "default": []},
+    "images": {"type": "list", "elements": "dict", "default": [], "options": IMAGE},
+}
+"""What a module takes of a part."""
+
 PENDING = "/var/lib/ai-infn/pending"
 
 
@@ -107,21 +143,23 @@ class Part:
     def __init__(self, module: AnsibleModule, options: dict[str, Any]) -> None:
         self._module = module
         self._options = options
-        self._name = options["name"]
+        self.name = options["name"]
+        self.waits = not all(map(os.path.exists, options["needs"]))
+        self.services = [] if self.waits else options["services"]
         wanted = [declared(item) for item in options["files"]]
         self.steps = plan(wanted, found_files(item.path for item in wanted))
         self.paths = [step.wanted.path for step in self.steps]
-        self._pending = read_pending(self._name)
+        self._pending = read_pending(self.name)
         commands = to_apply(wanted, self.paths, self._pending)
-        busy = bool(commands) and self._is_busy()
-        self.commands = [] if busy else commands
-        self.postponed = commands if busy else []
+        later = bool(commands) and (self.waits or self._is_busy())
+        self.commands = [] if later else commands
+        self.postponed = commands if later else []
         self.reloads_systemd = bool(self.commands) and any(map(is_unit, {*self.paths, *self._pending}))
 
     def write(self) -> None:
         """Write the files; the mark says that their commands are due."""
         if self.commands or self.postponed:
-            write_pending(self._name, sorted({*self.paths, *self._pending}))
+            write_pending(self.name, sorted({*self.paths, *self._pending}))
         for step in self.steps:
             carry_out(self._module, step)
 
@@ -129,12 +167,12 @@ class Part:
         """Run the commands, and take the mark away. Raises CommandError; the mark stays then."""
         if self.commands:
             run_all(self._module, [command for command in self.commands if command != RELOAD])
-            write_pending(self._name, [])
+            write_pending(self.name, [])
 
     def warn(self) -> None:
         """Say what waits for what."""
-        if self.postponed:
-            self._module.warn(f"{self._name} keeps its old settings for now. {self._options['remedy']}".strip())
+        if self.postponed and not self.waits:
+            self._module.warn(f"{self.name} keeps its old settings for now. {self._options['remedy']}".strip())
 
     def _is_busy(self) -> bool:
         command = self._options["apply_unless"]
