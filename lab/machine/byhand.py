@@ -16,15 +16,15 @@ PREFIX = 24
 KEY = image.CACHE / "byhand" / "id_ed25519"
 
 
-def run(name: str, address: str, disks: tuple[volumes.Attachment, ...] = ()) -> None:
-    """Boot a guest with this name, address and disks and wait until it answers SSH."""
+def run(name: str, address: str, disks: tuple[volumes.Attachment, ...] = (), suite: str = image.SUITE) -> None:
+    """Boot a guest with this name, address, disks and suite of Debian, and wait until it answers SSH."""
     ensure_fabric()
     number = address.rpartition(".")[2]
     mac = f"fa:16:3e:00:09:{int(number):02x}"
     machine = guest.Guest(
         uuid=f"byhand-{name}",
         name=name,
-        image=image.ensure(),
+        image=image.ensure(suite),
         nics=(guest.Nic(bridge=BRIDGE, tap=f"tap-dev-{number}", mac=mac),),
         volumes=disks,
     )

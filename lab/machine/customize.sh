@@ -14,7 +14,7 @@ chroot "$root" systemctl enable --quiet systemd-networkd.service ssh.service
 # Settings of the kernel that all guests share are the host's.
 rm -f "$root"/usr/lib/sysctl.d/50-pid-max.conf "$root"/usr/lib/sysctl.d/10-coredump-debian.conf
 # Ansible's first task needs no compilation, and cloud-init starts in a third of the time.
-chroot "$root" python3 -m compileall -q /usr/lib/python3 /usr/lib/python3.13
+chroot "$root" sh -c 'python3 -m compileall -q /usr/lib/python3 /usr/lib/python3.*/'
 
 # What mmdebstrap was told is the host's business; in a guest, packages come through the lab's proxy.
 rm -f "$root"/etc/apt/apt.conf.d/99mmdebstrap

@@ -60,7 +60,7 @@ def add_to_guest(attachment: Attachment, process: int) -> None:
     loop = hold(attachment.file)
     number = Path(loop).stat().st_rdev
     script = (
-        f"umask 022 && rm -f {loop} && mknod -m 0660 {loop} b {os.major(number)} {os.minor(number)}"
+        f"umask 022 && rm -f {loop} && mknod {loop} b {os.major(number)} {os.minor(number)} && chmod 0660 {loop}"
         f" && mkdir -p /dev/disk/by-id && ln -sfn {loop} {attachment.device} && ln -sfn {loop} {attachment.link}"
     )
     podman.run_in_namespace(process, "mount", ["sh", "-c", script])
