@@ -60,9 +60,10 @@ class Position:
 
 @dataclass(frozen=True)
 class Declared:
-    """What the inventory says: all members, and how many standbys confirm a commit; ``t1`` in seconds.
+    """What the inventory says: all members, and how many standbys confirm a commit; times in seconds.
 
-    ``at_risk`` lets a member lead though acknowledged commits may be lost by that.
+    ``at_risk`` lets a member lead though acknowledged commits may be lost by that. ``degrade_after`` is how long
+    commits wait where too few standbys are left to confirm them; then fewer have to. 0 lets them wait for ever.
     """
 
     me: str
@@ -70,6 +71,7 @@ class Declared:
     confirmations: int
     t1: float
     at_risk: bool = False
+    degrade_after: float = 0.0
 
     def rule(self, counted: frozenset[str]) -> Rule:
         """What commits need while this member leads. A standby that is not counted with yet comes in once it follows:
@@ -77,6 +79,15 @@ class Declared:
         standbys = self.members - {self.me}
         listed = standbys & counted
         return Rule(listed if len(listed) >= self.confirmations else standbys, self.confirmations)
+
+    def degraded(self, rule: Rule, server: Server) -> Rule:
+        """What commits need once they have waited long enough: as many confirmations as there are standbys for them.
+
+        Candidates count with that before commits rely on it, and it needs etcd's majority: without any confirmation
+        nobody but this member may lead."""
+        if not 0 < self.degrade_after < server.short:
+            return rule
+        return Rule(rule.standbys, min(rule.confirmations, len(rule.standbys & server.keeping_up)))
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,8 @@ class Server:
     ``upstream`` is the member that it is set to receive from, empty for none. ``cut_off`` is the term of the leader
     from which it has cut itself off, 0 for none: it receives from nobody and tells its position. ``relies`` is what all
     of its commits have, also the earlier ones, if it is a primary. ``stuck`` says why it cannot go on as a primary,
-    ``full`` why it should not.
+    ``full`` why it should not. ``keeping_up`` are the standbys that receive from it as it writes, and ``short`` for how
+    many seconds they have been fewer than are to confirm.
     """
 
     running: bool
@@ -96,6 +108,8 @@ class Server:
     relies: Rule | None = None
     stuck: str = ""
     full: str = ""
+    keeping_up: frozenset[str] = frozenset()
+    short: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -180,7 +194,7 @@ def _as_leader(server: Server, ready: bool, quorum: Quorum, declared: Declared, 
     if not ready:
         return Step(Act.ANNOUNCE, "it is promoted")
     following = {name for name, told in cluster.told.items() if told.follows == declared.me}
-    wanted = declared.rule(quorum.members | following)
+    wanted = declared.degraded(declared.rule(quorum.members | following), server)
     fit = {name for name in wanted.standbys & cluster.told.keys() if cluster.told[name].fit}
     # Elsewhere it may be no better, or nobody may be able to lead without this one: then it goes on.
     if server.full and not lacks(quorum, frozenset(fit)):

@@ -20,7 +20,7 @@ class Health:
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self._settings = settings
         self._clock = clock
-        self._answered = self._received = self._started = clock()
+        self._answered = self._received = self._started = self._enough = clock()
         self._starts = self._receiver = 0
         self.streams = False
 
@@ -48,6 +48,13 @@ class Health:
         if self.streams:
             self._received = now
         return now - self._received <= self._settings.patience
+
+    def short(self, keeping_up: frozenset[str] | None) -> float:
+        """For how many seconds fewer standbys have kept up than are to confirm; None if that was not asked."""
+        now = self._clock()
+        if keeping_up is None or len(keeping_up) >= self._settings.confirmations:
+            self._enough = now
+        return now - self._enough
 
     def stuck(self, running: bool, primary: bool) -> str:
         """Why it cannot go on as a primary; empty where it can."""

@@ -30,11 +30,11 @@ SELECT pg_last_wal_receive_lsn() IS NOT NULL OR EXISTS (
 OLD_SENDERS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'walsender' AND backend_start < now()
 """
-KEEPS_UP = """
-SELECT EXISTS (SELECT FROM pg_stat_replication
-  WHERE application_name = '{name}' AND state = 'streaming' AND sent_lsn - replay_lsn < 16 * 1024 * 1024)
+KEEPING_UP = """
+SELECT string_agg(application_name, ' ') FROM pg_stat_replication
+WHERE state = 'streaming' AND sent_lsn - replay_lsn < 16 * 1024 * 1024
 """
-"""Whether a standby can lead at once: it receives what is written as it is written, and has replayed nearly all."""
+"""The standbys that can lead at once: they receive what is written as it is written, and have replayed nearly all."""
 CONFIRMED = "SELECT count(*) FROM pg_stat_replication WHERE application_name IN ({names}) AND flush_lsn >= '{end}'"
 NO_TIMELINE = "{parent}\t0/1000000\tnobody has this timeline\n"
 """Content of a history file that makes a server pass a timeline over: it branched off before anything was written."""
@@ -51,6 +51,8 @@ class PostgreSQL:
         self._data = Path(settings.data)
         self._health = Health(settings, clock)
         self._tried: dict[str, int] = {}
+        self._clock = clock
+        self._kept_up: tuple[float, frozenset[str] | None] = (-settings.interval, None)
 
     def look(self) -> Server:
         """Return what the server is."""
@@ -61,6 +63,8 @@ class PostgreSQL:
         receiving = self._health.receiving(found) if running and state.upstream else True
         if running and not primary and state.upstream and self._health.streams:
             self._tried.clear()
+        watches = running and primary and self._settings.degrade_after > 0
+        keeping_up = self._keeping_up_if_it_answers() if watches else None
         return Server(
             running=running,
             primary=primary,
@@ -69,6 +73,8 @@ class PostgreSQL:
             relies=state.rule if state.settled else None,
             stuck=self._health.stuck(running, primary),
             full=self._health.full(),
+            keeping_up=keeping_up or frozenset(),
+            short=self._health.short(keeping_up),
         )
 
     @property
@@ -94,7 +100,7 @@ class PostgreSQL:
     def hand_over(self, member: str) -> None:
         """End it in order, with all that it has written received by those that stream from it, this member too."""
         self._query("CHECKPOINT")
-        if self._query(KEEPS_UP.format(name=member)) != "t":
+        if member not in self._keeping_up():
             raise ServerError(f"{member} shall lead and does not keep up")
         number = processes.postmaster(self._settings.data, processes.of_server(self._settings.data))
         with contextlib.suppress(ProcessLookupError):
@@ -180,6 +186,19 @@ class PostgreSQL:
         self._kept.write(rejoining=False)
         self._health.begins_to_receive()
         self._launch()
+
+    def _keeping_up(self) -> frozenset[str]:
+        return frozenset(self._query(KEEPING_UP).split())
+
+    def _keeping_up_if_it_answers(self) -> frozenset[str] | None:
+        # A primary that hangs is not one with too few standbys: another one shall lead then.
+        asked, found = self._kept_up
+        if self._clock() - asked >= self._settings.interval:
+            found = None
+            with contextlib.suppress(ServerError):
+                found = self._keeping_up()
+            self._kept_up = self._clock(), found
+        return found
 
     def _way(self, member: str) -> Callable[[str], None]:
         ways: list[Callable[[str], None]] = [self._clone]

@@ -21,7 +21,8 @@ class Settings:
     standby receive nothing. ``conninfo`` is what a member needs beside its host to reach another one as the role that
     replicates, ``restore`` the command that fetches the log from an archive, empty for none. ``room`` is how many bytes
     must be free on the file systems of data and log. ``at_risk`` lets a member lead though acknowledged commits may be
-    lost by that.
+    lost by that. ``degrade_after`` is how long commits wait for standbys that are too few, 0 for ever. ``answers`` is
+    the port on which proxies are told what the server is, 0 for none.
     """
 
     me: str
@@ -50,11 +51,13 @@ class Settings:
     patience: float
     room: int
     at_risk: bool = False
+    degrade_after: float = 0.0
+    answers: int = 0
 
     @property
     def declared(self) -> Declared:
         """What decisions need of it."""
-        return Declared(self.me, frozenset(self.members), self.confirmations, self.t1, self.at_risk)
+        return Declared(self.me, frozenset(self.members), self.confirmations, self.t1, self.at_risk, self.degrade_after)
 
     @property
     def store(self) -> store.Settings:

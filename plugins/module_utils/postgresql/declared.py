@@ -15,7 +15,7 @@ SHORTEST_LEASE = 2
 
 @dataclass(frozen=True)
 class Member:
-    """A declared database host; ``lease`` and ``t1`` in seconds."""
+    """A declared database host; ``lease``, ``t1`` and ``degrade_after`` in seconds."""
 
     name: str
     cluster: str
@@ -24,6 +24,7 @@ class Member:
     confirmations: int
     lease: int
     t1: float
+    degrade_after: float
 
 
 def members(hosts: Iterable[Mapping[str, Any]], defaults: Mapping[str, Any]) -> list[Member]:
@@ -41,6 +42,7 @@ def members(hosts: Iterable[Mapping[str, Any]], defaults: Mapping[str, Any]) -> 
             confirmations=int(option(host, "postgresql_confirmations")),
             lease=int(option(host, "postgresql_failover_lease")),
             t1=float(option(host, "postgresql_failover_t1")),
+            degrade_after=float(option(host, "postgresql_failover_degrade_after")),
         )
         for host in hosts
     ]
@@ -131,8 +133,8 @@ def _differences(cluster: str, of: list[Member]) -> Iterator[str]:
 def _times(declared: list[Member]) -> Iterator[str]:
     having: dict[tuple[int, float], list[Member]] = {}
     for member in declared:
-        having.setdefault((member.lease, member.t1), []).append(member)
-    for (lease, t1), same in sorted(having.items()):
+        having.setdefault((member.lease, member.t1, member.degrade_after), []).append(member)
+    for (lease, t1, degrade_after), same in sorted(having.items()):
         if lease < SHORTEST_LEASE:
             yield (
                 f"postgresql_failover_lease of {_names(same)}: found {lease}, needed {SHORTEST_LEASE} or more, since "
@@ -152,3 +154,9 @@ def _standbys(number: int) -> str:
 
 def _names(of: Iterable[Member]) -> str:
     return ", ".join(member.name for member in of)
+        if degrade_after and degrade_after <= lease:
+            yield (
+                f"postgresql_failover_degrade_after of {_names(same)}: found {degrade_after:g}, needed 0 or more than "
+                f"postgresql_failover_lease, which is {lease}: a standby that is started again is gone for as long. "
+                "Remedy: raise it, or set it to 0."
+            )

@@ -143,9 +143,11 @@ def _rule_problem(members: list[Asked], seen: Json) -> str:
     }
     if seen["rules"] == [wanted]:
         return ""
+    degraded = any(rule["confirmations"] < wanted["confirmations"] for rule in seen["rules"])
+    standbys = "bring the standbys back, if too few were left to confirm; otherwise " if degraded else ""
     return (
-        f"found {_rules(seen)}. Declared: {_rule(wanted)}. Remedy: run database.yml; the leader takes it over once "
-        "all commits have it, see its agent's journal."
+        f"found {_rules(seen)}. Declared: {_rule(wanted)}. Remedy: {standbys}run database.yml; the leader takes it "
+        "over once all commits have it, see its agent's journal."
     )
 
 

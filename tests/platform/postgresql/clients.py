@@ -26,6 +26,7 @@ MARKS = [
     pytest.mark.duration(240),
 ]  # fmt: skip
 
+AGENTS = ("postgresql-failover-guard", "postgresql-failover")
 ASK = """
 import sys, psycopg
 try:
@@ -70,6 +71,16 @@ def status(cluster: Cluster, path: Path) -> dict[tuple[str, str], dict[str, Any]
         cluster.playbook("status", "-e", f"status_file={path}")
     document = json.loads(path.read_text(encoding="utf-8"))
     return {(one["host"], one["check"]): one for one in document["checks"] if one["layer"] == "database"}
+
+
+def stop(cluster: Cluster, host: str) -> None:
+    """End a host's server and its agent."""
+    cluster.run(host, "systemctl", "stop", *AGENTS, "postgresql-cluster")
+
+
+def start(cluster: Cluster, host: str) -> None:
+    """Start a host's agent, which starts the server."""
+    cluster.run(host, "systemctl", "start", *AGENTS)
 
 
 def failures(found: dict[tuple[str, str], dict[str, Any]]) -> dict[tuple[str, str], str]:

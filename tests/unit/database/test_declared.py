@@ -80,6 +80,13 @@ def test_a_primary_that_stops_itself_no_sooner_than_its_lease_ends_is_a_problem(
     assert f"postgresql_failover_t1 of db-1, db-2: found {t1:g}" in problem and "which is 4" in problem
 
 
+@pytest.mark.parametrize(("degrade_after", "expected"), [(0, 0), (4, 1), (4.5, 0)])
+def test_commits_wait_for_standbys_longer_than_a_lease_or_for_ever(degrade_after: float, expected: int) -> None:
+    found = problems(host("db-1", failover_degrade_after=degrade_after), host("db-2"))
+    assert len(found) == expected
+    assert all("postgresql_failover_degrade_after of db-1: found 4, needed 0 or more than" in one for one in found)
+
+
 def test_a_lease_that_etcd_does_not_grant_is_a_problem() -> None:
     (problem,) = problems(host("db-1", failover_lease=1, failover_t1=0.5), host("db-2"))
     assert "postgresql_failover_lease of db-1: found 1, needed 2 or more" in problem

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from postgresql_failover.agent import Agent
 from postgresql_failover.commands import ServerError
@@ -45,6 +45,7 @@ class Member:
     full: str = ""
     alive: bool = True
     frozen_until: int = 0
+    enough_at: int = 0
 
     @property
     def awake(self) -> bool:
@@ -52,7 +53,22 @@ class Member:
 
     def look(self) -> Server:
         relies = self.rule if self.settled else None
-        return Server(self.running, self.primary, self.upstream, self.cut_off_from, relies, self.stuck, self.full)
+        standbys = [standby for standby in self.cluster.members.values() if standby.streams_from(self)]
+        keeping_up = frozenset(standby.name for standby in standbys if standby.log == self.log[: len(standby.log)])
+        now = self.cluster.network.now
+        if not self.primary or len(keeping_up) >= self.cluster.running[self.name].declared.confirmations:
+            self.enough_at = now
+        return Server(
+            self.running,
+            self.primary,
+            self.upstream,
+            self.cut_off_from,
+            relies,
+            self.stuck,
+            self.full,
+            keeping_up,
+            now - self.enough_at,
+        )
 
     def position(self) -> Position:
         return Position(max((timeline for timeline, _number in self.log), default=1), len(self.log))
@@ -77,6 +93,7 @@ class Member:
 
     def rely(self, rule: Rule) -> None:
         self.rule, self.settled = rule, self.confirmed(len(self.log), rule) >= rule.confirmations
+        self.cluster.degraded += rule.confirmations < self.cluster.running[self.name].declared.confirmations
 
     def confirmed(self, length: int, rule: Rule) -> int:
         """How many of the rule's standbys have told that they have so much of the log."""
@@ -114,7 +131,9 @@ class Member:
 class Simulation:
     """Members, etcd and a network; ``tick`` lets one unit of time pass."""
 
-    def __init__(self, hosts: int, confirmations: int, seed: int, decide: Decide = decide) -> None:
+    def __init__(
+        self, hosts: int, confirmations: int, seed: int, decide: Decide = decide, degrade_after: float = 0.0
+    ) -> None:
         self.random = random.Random(seed)  # noqa: S311  seeded chance, no secret
         self.network = Network()
         self.confirmations = confirmations
@@ -125,12 +144,17 @@ class Simulation:
         first = self.members["a"]
         first.primary, first.upstream, first.rule, first.settled = True, "", rule, True
         self.running = {
-            name: Agent(Declared(name, names, confirmations, T1), Client(name, self.etcd, self.network), member, decide)
+            name: Agent(
+                Declared(name, names, confirmations, T1, degrade_after=degrade_after),
+                Client(name, self.etcd, self.network),
+                member,
+                decide,
+            )
             for name, member in self.members.items()
         }
         self.agents = {name: self._agent(agent) for name, agent in self.running.items()}
         self.faults = True
-        self.promotions = 0
+        self.promotions = self.degraded = 0
         self.acknowledged: list[Entry] = []
         self._numbers = 0
         self._last_timeline = 1
@@ -196,7 +220,7 @@ class Simulation:
             names.discard(self.random.choice(sorted(names)))
         confirmations = self.random.randint(1, len(names) - 1)
         for name, agent in self.running.items():
-            agent.declared = Declared(name, frozenset(names | {name}), confirmations, T1)
+            agent.declared = replace(agent.declared, members=frozenset(names | {name}), confirmations=confirmations)
 
     def _receive(self, member: Member) -> None:
         source = self.members.get(member.upstream)

@@ -121,6 +121,31 @@ def test_a_new_standby_is_counted_with_once_it_follows() -> None:
     assert step("a", PRIMARY, Cluster(LEADS, QUORUM, {}), 3, members="abcd").rule == Rule(frozenset("bcd"), 3)
 
 
+def test_commits_that_have_waited_long_enough_need_as_many_as_are_left_and_all_again_once_these_are_back() -> None:
+    def degrading(server: Server, quorum: Quorum = QUORUM) -> Step:
+        declared = Declared("a", frozenset("abc"), 1, T1, degrade_after=30)
+        return decide(server, Cluster(LEADS, quorum, {}), declared)
+
+    alone = Rule(frozenset("bc"), 0)
+    assert degrading(replace(PRIMARY, short=30)).act is Act.NOTHING
+    allows = degrading(replace(PRIMARY, short=31))
+    assert (allows.act, allows.rule) == (Act.ALLOW, alone)
+    both = replace(QUORUM, rules=(RULE, alone))
+    assert degrading(replace(PRIMARY, short=32), both).act is Act.RELY
+    assert "Needed: a, or 3 of b, c." in lacks(both, frozenset("bc"))
+    relies, settled = replace(PRIMARY, relies=alone), replace(QUORUM, rules=(alone,))
+    assert degrading(replace(relies, short=33), settled).act is Act.NOTHING
+    back = degrading(replace(relies, keeping_up=frozenset("b")), settled)
+    assert (back.act, back.rule) == (Act.ALLOW, RULE)
+    # Of three that are to confirm one is left, and that one has to.
+    three = Declared("a", frozenset("abcd"), 2, T1, degrade_after=30)
+    left = replace(PRIMARY, short=31, keeping_up=frozenset("b"))
+    quorum = replace(QUORUM, rules=(Rule(frozenset("bcd"), 2),))
+    assert decide(left, Cluster(LEADS, quorum, {}), three).rule == Rule(frozenset("bcd"), 1)
+    # Where that was not declared commits wait for ever.
+    assert step("a", replace(PRIMARY, short=1e6), Cluster(LEADS, QUORUM, {})).act is Act.NOTHING
+
+
 def test_who_is_not_counted_with_leads_nobody() -> None:
     ready = replace(STANDBY, upstream="", cut_off=7)
     ahead = Cluster(None, QUORUM, {"b": Told(7, NEAR), "c": Told(7, NEAR), "d": Told(7, FAR)})
@@ -185,22 +210,30 @@ def test_of_equals_the_fit_one_leads() -> None:
 CLUSTERS = [(3, 1), (3, 2), (4, 1), (4, 2), (5, 1), (5, 2), (5, 3)]
 
 
+@pytest.mark.parametrize("degrade_after", [0, LEASE])
 @pytest.mark.parametrize(("hosts", "confirmations"), CLUSTERS)
-def test_no_order_of_faults_loses_a_commit_or_lets_two_acknowledge(hosts: int, confirmations: int) -> None:
-    promotions = acknowledged = 0
+def test_no_order_of_faults_loses_a_commit_or_lets_two_acknowledge(
+    hosts: int, confirmations: int, degrade_after: int
+) -> None:
+    promotions = acknowledged = degraded = 0
     for seed in range(40):
-        one = Simulation(hosts, confirmations, seed)
+        one = Simulation(hosts, confirmations, seed, degrade_after=degrade_after)
         for _tick in range(400):
             one.tick()
         promotions += one.promotions
         acknowledged += len(one.acknowledged)
+        degraded += one.degraded
     assert promotions > 20 and acknowledged > 400, (promotions, acknowledged)
+    assert bool(degraded) == bool(degrade_after)
 
 
+@pytest.mark.parametrize("degrade_after", [0, LEASE])
 @pytest.mark.parametrize(("hosts", "confirmations"), CLUSTERS)
-def test_a_cluster_whose_faults_are_over_works_again_by_itself(hosts: int, confirmations: int) -> None:
+def test_a_cluster_whose_faults_are_over_works_again_by_itself(
+    hosts: int, confirmations: int, degrade_after: int
+) -> None:
     for seed in range(20):
-        one = Simulation(hosts, confirmations, seed)
+        one = Simulation(hosts, confirmations, seed, degrade_after=degrade_after)
         for _tick in range(200):
             one.tick()
         one.heal()
@@ -239,10 +272,17 @@ def hasty(server: Server, cluster: Cluster, declared: Declared) -> Step:
     return replace(step, act=Act.SETTLE) if step.act is Act.RELY else step
 
 
-@pytest.mark.parametrize("wrong", [too_few, least_advanced, hasty])
+def unheard(server: Server, cluster: Cluster, declared: Declared) -> Step:
+    """Have commits need less before candidates count with that."""
+    step = decide(server, cluster, declared)
+    less = step.act is Act.ALLOW and step.rule and step.rule.confirmations < declared.confirmations
+    return replace(step, act=Act.RELY) if less else step
+
+
+@pytest.mark.parametrize("wrong", [too_few, least_advanced, hasty, unheard])
 def test_the_simulation_finds_decisions_that_break_the_promise(wrong: object) -> None:
     def run(seed: int) -> None:
-        one = Simulation(5, 2, seed, decide=wrong)  # type: ignore[arg-type]
+        one = Simulation(5, 2, seed, decide=wrong, degrade_after=LEASE)  # type: ignore[arg-type]
         for _tick in range(400):
             one.tick()
 
