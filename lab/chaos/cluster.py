@@ -249,3 +249,4 @@ class Cluster:
             "postgresql_backup": {"hosts": keeper},
         }
         return {"all": {"vars": variables, "children": groups}}
+            "postgresql_proxy": {"hosts": {name: {} for name in keeper}},

@@ -7,6 +7,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.postgresql.declar
     backup_problems,
     cluster_problems,
     members,
+    proxy_problems,
     voter_problems,
 )
 
@@ -17,12 +18,15 @@ def postgresql_problems(variables, voters, defaults):
 
 
 class FilterModule:
-    """The filters ``postgresql_problems``, ``postgresql_backup_problems`` and ``etcd_voter_problems``."""
+    """The filters ``postgresql_problems``, ``postgresql_backup_problems``, ``postgresql_proxy_problems`` and
+    ``etcd_voter_problems``.
+    """
 
     def filters(self):
         """Return the filters by name."""
         return {
             "postgresql_problems": postgresql_problems,
             "postgresql_backup_problems": backup_problems,
+            "postgresql_proxy_problems": proxy_problems,
             "etcd_voter_problems": voter_problems,
         }

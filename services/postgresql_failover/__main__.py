@@ -11,6 +11,7 @@ from typing import Any
 
 from postgresql_failover import bootstrap, guard
 from postgresql_failover.agent import Agent
+from postgresql_failover.answers import Answers, role
 from postgresql_failover.commands import ServerError
 from postgresql_failover.commands import run as run_command
 from postgresql_failover.decision import Act, Cluster, Quorum
@@ -76,13 +77,21 @@ def main() -> int:
 def run(settings: Settings) -> int:
     """Look and act until the process is ended; whatever fails is tried again."""
     store = Store(settings.store, lease=LEASE)
-    agent = Agent(settings.declared, store, PostgreSQL(settings))
+    server = PostgreSQL(settings)
+    agent = Agent(settings.declared, store, server)
+    answers = Answers(settings.t1)
+    if settings.answers:
+        try:
+            answers.serve(("", settings.answers), settings.answering_tls())
+        except OSError as problem:
+            log.warning("proxies get no answer on port %d: %s", settings.answers, problem)
     said = ""
     while True:
         began, acted = time.monotonic(), False
         try:
             seen = agent.look()
             guard.note(store.answered)
+            answers.note(role(server.look(), seen, settings.me), store.answered)
             acted = agent.act(seen).act is not Act.NOTHING
             said = ""
         except (ServerError, OSError) as problem:

@@ -74,6 +74,14 @@ class Settings:
         target = conninfo or f"host={self.socket} port={self.port} dbname=postgres connect_timeout=2"
         return [f"{self.programs}/psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", target, "-c", statement]
 
+    def answering_tls(self) -> ssl.SSLContext | None:
+        """How proxies are answered; None for in plain text, without an authority."""
+        if not self.authority:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
     def _tls(self) -> ssl.SSLContext | None:
         if not self.authority:
             return None

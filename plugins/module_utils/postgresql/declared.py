@@ -107,6 +107,34 @@ def backup_problems(keepers: Iterable[str], databases: Iterable[str]) -> list[st
     return problems
 
 
+def proxy_problems(
+    proxies: Iterable[Mapping[str, Any]], databases: Iterable[Mapping[str, Any]], defaults: Mapping[str, Any]
+) -> list[str]:
+    """Return what is wrong with the proxies, by their variables: one that leads nowhere, or has a server's port."""
+
+    def option(host: Mapping[str, Any], name: str) -> Any:
+        return host.get(name, defaults[name])
+
+    ports = {(host["inventory_hostname"], int(option(host, "postgresql_port"))) for host in databases}
+    clusters = {str(option(host, "postgresql_cluster")) for host in databases}
+    problems = []
+    for host in proxies:
+        name, cluster = host["inventory_hostname"], str(option(host, "postgresql_cluster"))
+        if cluster not in clusters:
+            problems.append(
+                f"{name} in group postgresql_proxy leads to the cluster {cluster}, which has no hosts. Needed: one of "
+                f"{', '.join(sorted(clusters)) or 'those that there will be'}. Remedy: set postgresql_cluster, or "
+                "declare hosts in group postgresql."
+            )
+        for wanted in ("postgresql_proxy_port", "postgresql_proxy_standby_port"):
+            if (name, int(option(host, wanted))) in ports:
+                problems.append(
+                    f"{wanted} of {name}: found {option(host, wanted)}, which is that of its own server. Needed: "
+                    "another one. Remedy: set it, or take the host out of group postgresql_proxy."
+                )
+    return problems
+
+
 def _too_few(cluster: str, of: list[Member]) -> Iterator[str]:
     standbys, needed = len(of) - 1, max(member.confirmations for member in of)
     if standbys < needed:
@@ -131,7 +159,7 @@ def _differences(cluster: str, of: list[Member]) -> Iterator[str]:
 
 
 def _times(declared: list[Member]) -> Iterator[str]:
-    having: dict[tuple[int, float], list[Member]] = {}
+    having: dict[tuple[int, float, float], list[Member]] = {}
     for member in declared:
         having.setdefault((member.lease, member.t1, member.degrade_after), []).append(member)
     for (lease, t1, degrade_after), same in sorted(having.items()):
@@ -146,6 +174,12 @@ def _times(declared: list[Member]) -> Iterator[str]:
                 f"which is {lease}: a primary that is alone stops itself before another server may lead. "
                 "Remedy: lower the first or raise the second."
             )
+        if degrade_after and degrade_after <= lease:
+            yield (
+                f"postgresql_failover_degrade_after of {_names(same)}: found {degrade_after:g}, needed 0 or more than "
+                f"postgresql_failover_lease, which is {lease}: a standby that is started again is gone for as long. "
+                "Remedy: raise it, or set it to 0."
+            )
 
 
 def _standbys(number: int) -> str:
@@ -154,9 +188,3 @@ def _standbys(number: int) -> str:
 
 def _names(of: Iterable[Member]) -> str:
     return ", ".join(member.name for member in of)
-        if degrade_after and degrade_after <= lease:
-            yield (
-                f"postgresql_failover_degrade_after of {_names(same)}: found {degrade_after:g}, needed 0 or more than "
-                f"postgresql_failover_lease, which is {lease}: a standby that is started again is gone for as long. "
-                "Remedy: raise it, or set it to 0."
-            )

@@ -125,3 +125,18 @@ def test_a_repository_on_a_database_host_and_a_second_one_are_told() -> None:
     second, both = backup_problems(["backup-1", "db-2"])
     assert "found backup-1, db-2, needed one host" in second
     assert "In group postgresql_backup and in group postgresql: db-2." in both
+
+
+def proxy_problems(*proxies: dict[str, Any]) -> list[str]:
+    databases = [host("db-1"), host("db-2", port=6432)]
+    found = filter_loader.get("ai_infn.platform.postgresql_proxy_problems").j2_function(proxies, databases, DEFAULTS)
+    assert isinstance(found, list)
+    return found
+
+
+def test_a_proxy_leads_to_a_cluster_and_has_ports_of_its_own() -> None:
+    assert proxy_problems() == proxy_problems(host("web-1"), host("db-2")) == []
+    (taken,) = proxy_problems(host("db-1"))
+    assert "postgresql_proxy_port of db-1: found 5432, which is that of its own server" in taken
+    (nowhere,) = proxy_problems(host("web-1", cluster="other"))
+    assert "web-1 in group postgresql_proxy leads to the cluster other" in nowhere and "one of lab." in nowhere

@@ -25,6 +25,7 @@ def test_servers_are_open_to_the_sites_hosts_and_voters_to_voters_and_servers() 
     assert found["lab-database"] == {
         "ingress IPv4 tcp 5432-5432 from group lab-database",
         "ingress IPv4 tcp 5432-5432 from group lab-host",
+        "ingress IPv4 tcp 8008-8008 from group lab-host",
         "ingress IPv4 tcp 8432-8432 from group lab-database-backup",
     }
     assert found["lab-etcd"] == {

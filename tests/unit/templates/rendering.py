@@ -35,6 +35,7 @@ GROUPS = {
     "postgresql_failover": "postgresql",
     "pgbackrest": "database",
     "postgresql_backup_check": "postgresql_backup",
+    "postgresql_proxy": "postgresql_backup",
 }
 """Group of hosts that a role is for, where it is not the whole overlay."""
 
@@ -51,6 +52,7 @@ KNOWN_AT_RUN_TIME = {
     "__kubernetes_control_plane_keys": {"stdout": "server: nowhere\n---keys---\nkeys"},
     "artifact_files": [],
     "_containerd_registry": "docker.io",
+    "_postgresql_proxy_certificate": "certificate",
     "_kubernetes_control_plane_component": "kube-apiserver",
 }
 """What roles observe, or give to a template; a new template that needs more of it has its value here."""
