@@ -6,12 +6,14 @@ import datetime
 import subprocess
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from lab import fabric
-from lab.chaos.cluster import Cluster
+from lab.chaos.cluster import ChaosError, Cluster
+from lab.chaos.rounds import WELL
 from tests.platform.postgresql.clients import MARKS, ask, assert_unchanged, changed
 
 pytestmark = MARKS
@@ -52,6 +54,15 @@ def test_every_connection_is_encrypted_and_a_plain_one_is_refused(cluster: Clust
     assert "certificate verify failed" in ask(cluster, own, sslrootcert=str(other))
 
 
+def test_a_server_of_another_major_version_is_not_touched(cluster: Cluster) -> None:
+    host, settings = cluster.hosts[1], "/etc/postgresql-failover/settings.json"
+    cluster.run(host, "sed", "-i", "s:/postgresql/17/:/postgresql/15/:", settings)
+    with pytest.raises(ChaosError, match=f"{host} has PostgreSQL 15, the inventory wants 17"):
+        cluster.playbook("preflight_hosts")
+    cluster.configure()
+    cluster.wait_until_well(WELL)
+
+
 def serial(cluster: Cluster, host: str) -> str:
     """The serial number of the certificate that a host's server shows."""
     address = f"{cluster.addresses[host]}:5432"
@@ -83,7 +94,7 @@ def expired(cluster: Cluster, certificate: str) -> str:
     """The same certificate by the same authority, but for its end, which was yesterday."""
     old = x509.load_pem_x509_certificate(certificate.encode())
     issuer = x509.load_pem_x509_certificate(cluster.authority.read_bytes())
-    key = serialization.load_pem_private_key(cluster.authority.with_suffix(".key").read_bytes(), None)
+    key = serialization.load_pem_private_key(cluster.authority.with_name("ca.key").read_bytes(), None)
     assert isinstance(key, EllipticCurvePrivateKey)
     now = datetime.datetime.now(datetime.UTC)
     new = x509.CertificateBuilder(issuer.subject, old.subject, old.public_key(), x509.random_serial_number())
