@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from lab import settings
-from lab.machine import byhand, guest, podman, volumes
+from lab.machine import byhand, guest, image, podman, volumes
 from lab.machine.processes import wait_for
 
 BIN = settings.REPOSITORY / ".venv" / "bin"
@@ -55,12 +55,18 @@ class Cluster:
     """Database hosts by name, each a guest with one disk for the data and one for the log, and who keeps backups."""
 
     def __init__(
-        self, folder: Path, size: int = 3, options: Mapping[str, object] | None = None, backups: bool = False
+        self,
+        folder: Path,
+        size: int = 3,
+        options: Mapping[str, object] | None = None,
+        backups: bool = False,
+        suite: str = image.SUITE,
     ) -> None:
         self.addresses = dict(_host(number) for number in range(1, size + 1))
         self._voters = list(self.addresses)
         self.backup = {"chaos-backup": "10.64.9.150"} if backups else {}
         self._folder = folder
+        self._suite = suite
         self._options = dict(options or {})
 
     @property
@@ -74,7 +80,7 @@ class Cluster:
         with ThreadPoolExecutor(len(self.hosts)) as pool:
             list(pool.map(self._boot, self.hosts))
         for name, address in self.backup.items():
-            byhand.run(name, address)
+            byhand.run(name, address, suite=self._suite)
 
     def add(self) -> str:
         """Boot another database host, which does not vote; its name."""
@@ -185,8 +191,8 @@ class Cluster:
 
     @property
     def authority(self) -> Path:
-        """The certificate of who signed those of the hosts."""
-        return self._folder / "state" / "pki" / "ca.crt"
+        """The certificates of those who signed those of the hosts."""
+        return self._folder / "state" / "pki" / "trusted.crt"
 
     def conninfo(self) -> str:
         """How a client reaches whoever is primary."""
@@ -214,7 +220,7 @@ class Cluster:
             subprocess.run(["truncate", f"--size={DISK_MIB}M", str(file)], check=True)
             subprocess.run(["mkfs.ext4", "-q", "-m0", str(file)], check=True)
             disks.append(volumes.Attachment(f"{host}-{letter}", str(file), f"/dev/vd{letter}"))
-        byhand.run(host, self.addresses[host], disks=tuple(disks))
+        byhand.run(host, self.addresses[host], tuple(disks), self._suite)
         self.run(host, "sh", "-c", f"cat >/etc/systemd/system/chaos-disks.service <<'END'{DISKS}END\n")
         self.run(host, "systemctl", "enable", "--now", "chaos-disks.service")
         if not wait_for(lambda: "running" in self.run(host, "systemctl", "is-system-running", check=False), 60, 0.2):
@@ -247,6 +253,6 @@ class Cluster:
             "postgresql": {"hosts": hosts},
             "etcd": {"hosts": voters},
             "postgresql_backup": {"hosts": keeper},
+            "postgresql_proxy": {"hosts": {name: {} for name in keeper}},
         }
         return {"all": {"vars": variables, "children": groups}}
-            "postgresql_proxy": {"hosts": {name: {} for name in keeper}},

@@ -53,7 +53,7 @@ def test_it_is_made_once_and_its_key_is_its_owners(pki: Path) -> None:
     apply(site, "--check").assert_unchanged()
     assert ((pki / "ca.key").read_bytes(), (pki / "ca.crt").read_bytes()) == before
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in (pki, *pki.iterdir())}
-    assert modes == {"pki": "0o700", "ca.key": "0o600", "ca.crt": "0o644"}
+    assert modes == {"pki": "0o700", "ca.key": "0o600", "ca.crt": "0o644", "trusted.crt": "0o644"}
 
 
 def test_what_it_issues_is_trusted_and_it_makes_no_second_authority(pki: Path, tmp_path: Path) -> None:
