@@ -28,6 +28,15 @@ def confirmations(cluster: Cluster, host: str) -> list[int]:
     return [int(rule["confirmations"]) for rule in rules]
 
 
+def stop_standbys(cluster: Cluster, leader: str, writers: Writers) -> tuple[list[str], float]:
+    """Stop all standbys of a cluster that commits; their names, and the moment when the last was gone."""
+    writers.wait_for_commits(20, 60)
+    standbys = [host for host in cluster.hosts if host != leader]
+    for host in standbys:
+        stop(cluster, host)
+    return standbys, time.monotonic()
+
+
 @pytest.fixture
 def well(cluster: Cluster) -> Iterator[Cluster]:
     """The cluster; afterwards it is as it was, and commits wait again."""
@@ -41,12 +50,8 @@ def well(cluster: Cluster) -> Iterator[Cluster]:
 
 def test_commits_wait_for_a_standby_and_go_on_when_it_is_back(well: Cluster, tmp_path: Path) -> None:
     leader, record = well.leader(), tmp_path / "client.jsonl"
-    standbys = [host for host in well.hosts if host != leader]
     with Writers(well, leader, record) as writers:
-        writers.wait_for_commits(20, 60)
-        for host in standbys:
-            stop(well, host)
-        stopped = time.monotonic()
+        standbys, stopped = stop_standbys(well, leader, writers)
         assert not wait_for(lambda: any(one.at > stopped for one in records.of_client(record)), 2 * WAITS, 0.5)
         start(well, standbys[0])
         writers.wait_for_commits(20, WELL, since=stopped)
@@ -59,12 +64,8 @@ def test_commits_go_on_alone_where_that_is_declared_and_nobody_else_leads_until_
     well.configure(postgresql_failover_degrade_after=WAITS)
     well.wait_until_well(WELL)
     leader, record = well.leader(), tmp_path / "client.jsonl"
-    standbys = [host for host in well.hosts if host != leader]
     with Writers(well, leader, record) as writers:
-        writers.wait_for_commits(20, 60)
-        for host in standbys:
-            stop(well, host)
-        stopped = time.monotonic()
+        standbys, stopped = stop_standbys(well, leader, writers)
         writers.wait_for_commits(20, WAITS + 30, since=stopped + WAITS)
         waited = records.outage(records.of_client(record), stopped)
         assert waited and waited >= WAITS
