@@ -6,12 +6,15 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 PKI = "/etc/kubernetes/pki/etcd"
 PEER_PORT = 2380
+UNSETTLED, SETTLED_WITHIN = "etcdserver: unhealthy cluster", 30.0
+"""What etcd says while its members are too briefly connected for a change of them; seconds within which they settle."""
 
 
 class EtcdError(Exception):
@@ -138,11 +141,24 @@ class Etcd:
 
     def add(self, address: str) -> None:
         """Add a member, which then has to be started."""
-        self.post("/v3/cluster/member/add", {"peerURLs": [f"https://{address}:{PEER_PORT}"]})
+        self._reconfigure("/v3/cluster/member/add", {"peerURLs": [f"https://{address}:{PEER_PORT}"]})
 
     def remove(self, member: Member) -> None:
         """Remove a member."""
-        self.post("/v3/cluster/member/remove", {"ID": member.identity})
+        self._reconfigure("/v3/cluster/member/remove", {"ID": member.identity})
+
+    def _reconfigure(self, path: str, body: dict[str, Any]) -> None:
+        """Change the members, as soon as all of them have been connected for the five seconds that etcd asks for."""
+        ends = time.monotonic() + SETTLED_WITHIN
+        while True:
+            try:
+                self.post(path, body)
+            except EtcdError as error:
+                if UNSETTLED not in str(error) or time.monotonic() > ends:
+                    raise
+                time.sleep(1)
+            else:
+                return
 
 
 def restore_command(snapshot: str, name: str, peers: dict[str, str], token: str, folder: str) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from ansible_collections.ai_infn.platform.plugins.module_utils.overlay import status
+from ansible_collections.ai_infn.platform.plugins.module_utils.overlay import etcd, status
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.certificates import (
     days_left,
     embedded,
@@ -14,6 +14,9 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.certifica
 )
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import parse_kubeconfig
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.etcd import (
+    UNSETTLED,
+    Etcd,
+    EtcdError,
     Member,
     find_member,
     objection,
@@ -70,6 +73,30 @@ def test_a_member_that_never_started_is_found_by_its_address() -> None:
     members = parse_members({"members": [{"ID": "7", "peerURLs": ["https://10.0.0.9:2380"]}]})
     assert find_member(members, "c9", "10.0.0.9") == members[0]
     assert find_member(members, "c9") is None
+
+
+class Settling(Etcd):
+    """An etcd that refuses a change of members some times."""
+
+    def __init__(self, refusals: list[str]) -> None:
+        self.refusals = refusals
+
+    def post(self, path: str, body: dict[str, Any], address: str = "") -> dict[str, Any]:
+        if self.refusals:
+            raise EtcdError(f"etcd at 127.0.0.1 refuses {path}: {self.refusals.pop()}")
+        return {}
+
+
+def test_members_are_changed_once_they_have_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(etcd.time, "sleep", pauses.append)
+    Settling([UNSETTLED, UNSETTLED]).add("10.0.0.9")
+    assert len(pauses) == 2
+    with pytest.raises(EtcdError, match="already exists"):
+        Settling(["etcdserver: Peer URLs already exists"]).add("10.0.0.9")
+    monkeypatch.setattr(etcd, "SETTLED_WITHIN", -1.0)
+    with pytest.raises(EtcdError, match="unhealthy cluster"):
+        Settling([UNSETTLED, UNSETTLED]).remove(member("c1"))
 
 
 MANIFEST = "apiVersion: v1\nkind: Pod\nmetadata:\n  annotations:\n    a: b\n  name: etcd\nspec: {}\n"
