@@ -87,7 +87,7 @@ class Declared:
         nobody but this member may lead."""
         if not 0 < self.degrade_after < server.short:
             return rule
-        return Rule(rule.standbys, min(rule.confirmations, len(rule.standbys & server.keeping_up)))
+        return Rule(rule.standbys, min(rule.confirmations, len(rule.standbys & server.streaming)))
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ class Server:
     ``upstream`` is the member that it is set to receive from, empty for none. ``cut_off`` is the term of the leader
     from which it has cut itself off, 0 for none: it receives from nobody and tells its position. ``relies`` is what all
     of its commits have, also the earlier ones, if it is a primary. ``stuck`` says why it cannot go on as a primary,
-    ``full`` why it should not. ``keeping_up`` are the standbys that receive from it as it writes, and ``short`` for how
-    many seconds they have been fewer than are to confirm.
+    ``full`` why it should not. ``streaming`` are the standbys that receive from it as it writes, and ``short`` for how
+    many seconds it has known that they are fewer than are to confirm.
     """
 
     running: bool
@@ -108,7 +108,7 @@ class Server:
     relies: Rule | None = None
     stuck: str = ""
     full: str = ""
-    keeping_up: frozenset[str] = frozenset()
+    streaming: frozenset[str] = frozenset()
     short: float = 0.0
 
 

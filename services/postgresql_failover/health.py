@@ -20,7 +20,8 @@ class Health:
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self._settings = settings
         self._clock = clock
-        self._answered = self._received = self._started = self._enough = clock()
+        self._answered = self._received = self._started = clock()
+        self._short: float | None = None
         self._starts = self._receiver = 0
         self.streams = False
 
@@ -49,12 +50,14 @@ class Health:
             self._received = now
         return now - self._received <= self._settings.patience
 
-    def short(self, keeping_up: frozenset[str] | None) -> float:
-        """For how many seconds fewer standbys have kept up than are to confirm; None if that was not asked."""
+    def short(self, streaming: frozenset[str] | None) -> float:
+        """For how many seconds it is known that fewer standbys stream than are to confirm; None if nobody asked."""
+        if streaming is None or len(streaming) >= self._settings.confirmations:
+            self._short = None
+            return 0.0
         now = self._clock()
-        if keeping_up is None or len(keeping_up) >= self._settings.confirmations:
-            self._enough = now
-        return now - self._enough
+        self._short = now if self._short is None else self._short
+        return now - self._short
 
     def stuck(self, running: bool, primary: bool) -> str:
         """Why it cannot go on as a primary; empty where it can."""

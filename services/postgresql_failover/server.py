@@ -30,11 +30,10 @@ SELECT pg_last_wal_receive_lsn() IS NOT NULL OR EXISTS (
 OLD_SENDERS = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'walsender' AND backend_start < now()
 """
-KEEPING_UP = """
-SELECT string_agg(application_name, ' ') FROM pg_stat_replication
-WHERE state = 'streaming' AND sent_lsn - replay_lsn < 16 * 1024 * 1024
-"""
-"""The standbys that can lead at once: they receive what is written as it is written, and have replayed nearly all."""
+STREAMING = "SELECT string_agg(application_name, ' ') FROM pg_stat_replication WHERE state = 'streaming'"
+"""The standbys that receive what is written as it is written, and so can confirm it."""
+KEEPING_UP = f"{STREAMING} AND sent_lsn - replay_lsn < 16 * 1024 * 1024"
+"""Those of them that can lead at once: they have replayed nearly all."""
 CONFIRMED = "SELECT count(*) FROM pg_stat_replication WHERE application_name IN ({names}) AND flush_lsn >= '{end}'"
 NO_TIMELINE = "{parent}\t0/1000000\tnobody has this timeline\n"
 """Content of a history file that makes a server pass a timeline over: it branched off before anything was written."""
@@ -52,7 +51,7 @@ class PostgreSQL:
         self._health = Health(settings, clock)
         self._tried: dict[str, int] = {}
         self._clock = clock
-        self._kept_up: tuple[float, frozenset[str] | None] = (-settings.interval, None)
+        self._streamed: tuple[float, frozenset[str] | None] = (-settings.interval, None)
 
     def look(self) -> Server:
         """Return what the server is."""
@@ -64,7 +63,7 @@ class PostgreSQL:
         if running and not primary and state.upstream and self._health.streams:
             self._tried.clear()
         watches = running and primary and self._settings.degrade_after > 0
-        keeping_up = self._keeping_up_if_it_answers() if watches else None
+        streaming = self._streaming_if_it_answers() if watches else None
         return Server(
             running=running,
             primary=primary,
@@ -73,8 +72,8 @@ class PostgreSQL:
             relies=state.rule if state.settled else None,
             stuck=self._health.stuck(running, primary),
             full=self._health.full(),
-            keeping_up=keeping_up or frozenset(),
-            short=self._health.short(keeping_up),
+            streaming=streaming or frozenset(),
+            short=self._health.short(streaming),
         )
 
     @property
@@ -100,7 +99,7 @@ class PostgreSQL:
     def hand_over(self, member: str) -> None:
         """End it in order, with all that it has written received by those that stream from it, this member too."""
         self._query("CHECKPOINT")
-        if member not in self._keeping_up():
+        if member not in self._standbys(KEEPING_UP):
             raise ServerError(f"{member} shall lead and does not keep up")
         number = processes.postmaster(self._settings.data, processes.of_server(self._settings.data))
         with contextlib.suppress(ProcessLookupError):
@@ -187,17 +186,17 @@ class PostgreSQL:
         self._health.begins_to_receive()
         self._launch()
 
-    def _keeping_up(self) -> frozenset[str]:
-        return frozenset(self._query(KEEPING_UP).split())
+    def _standbys(self, which: str) -> frozenset[str]:
+        return frozenset(self._query(which).split())
 
-    def _keeping_up_if_it_answers(self) -> frozenset[str] | None:
+    def _streaming_if_it_answers(self) -> frozenset[str] | None:
         # A primary that hangs is not one with too few standbys: another one shall lead then.
-        asked, found = self._kept_up
+        asked, found = self._streamed
         if self._clock() - asked >= self._settings.interval:
             found = None
             with contextlib.suppress(ServerError):
-                found = self._keeping_up()
-            self._kept_up = self._clock(), found
+                found = self._standbys(STREAMING)
+            self._streamed = self._clock(), found
         return found
 
     def _way(self, member: str) -> Callable[[str], None]:

@@ -54,9 +54,9 @@ class Member:
     def look(self) -> Server:
         relies = self.rule if self.settled else None
         standbys = [standby for standby in self.cluster.members.values() if standby.streams_from(self)]
-        keeping_up = frozenset(standby.name for standby in standbys if standby.log == self.log[: len(standby.log)])
+        streaming = frozenset(standby.name for standby in standbys if standby.log == self.log[: len(standby.log)])
         now = self.cluster.network.now
-        if not self.primary or len(keeping_up) >= self.cluster.running[self.name].declared.confirmations:
+        if not self.primary or len(streaming) >= self.cluster.running[self.name].declared.confirmations:
             self.enough_at = now
         return Server(
             self.running,
@@ -66,7 +66,7 @@ class Member:
             relies,
             self.stuck,
             self.full,
-            keeping_up,
+            streaming,
             now - self.enough_at,
         )
 

@@ -135,11 +135,11 @@ def test_commits_that_have_waited_long_enough_need_as_many_as_are_left_and_all_a
     assert "Needed: a, or 3 of b, c." in lacks(both, frozenset("bc"))
     relies, settled = replace(PRIMARY, relies=alone), replace(QUORUM, rules=(alone,))
     assert degrading(replace(relies, short=33), settled).act is Act.NOTHING
-    back = degrading(replace(relies, keeping_up=frozenset("b")), settled)
+    back = degrading(replace(relies, streaming=frozenset("b")), settled)
     assert (back.act, back.rule) == (Act.ALLOW, RULE)
     # Of three that are to confirm one is left, and that one has to.
     three = Declared("a", frozenset("abcd"), 2, T1, degrade_after=30)
-    left = replace(PRIMARY, short=31, keeping_up=frozenset("b"))
+    left = replace(PRIMARY, short=31, streaming=frozenset("b"))
     quorum = replace(QUORUM, rules=(Rule(frozenset("bcd"), 2),))
     assert decide(left, Cluster(LEADS, quorum, {}), three).rule == Rule(frozenset("bcd"), 1)
     # Where that was not declared commits wait for ever.

@@ -86,6 +86,18 @@ def test_a_receiver_that_stays_receives_and_one_that_is_new_each_time_does_not(s
     assert health.receiving({10: STREAMS})
 
 
+def test_standbys_are_too_few_from_when_that_was_first_seen(settings: Settings) -> None:
+    clock = Clock()
+    health = Health(settings, clock)
+    assert health.short(frozenset({"db-2"})) == 0
+    clock.now += 3
+    assert health.short(frozenset()) == 0
+    clock.now += 2
+    assert health.short(frozenset()) == 2
+    assert health.short(None) == 0
+    assert health.short(frozenset()) == 0
+
+
 def test_a_primary_that_answers_nobody_is_stuck_after_a_while(settings: Settings) -> None:
     clock = Clock()
     health = Health(settings, clock)
