@@ -14,7 +14,7 @@ from tests.platform.postgresql.clients import MARKS, ask, assert_unchanged
 
 pytestmark = MARKS
 
-ON_HOSTS = "/etc/ai-infn/pki/ca.crt"
+ON_HOSTS, PENDING = "/etc/ai-infn/pki/ca.crt", "/var/lib/ai-infn/pending"
 
 
 def test_a_host_that_trusts_somebody_else_stops_the_rotation_before_its_first_change(cluster: Cluster) -> None:
@@ -25,6 +25,16 @@ def test_a_host_that_trusts_somebody_else_stops_the_rotation_before_its_first_ch
     assert not (cluster.authority.parent / "next.key").exists()
     cluster.configure()
     cluster.wait_until_well(WELL)
+
+
+def test_a_program_that_has_not_taken_over_the_step_before_stops_the_rotation(cluster: Cluster) -> None:
+    cluster.run(cluster.hosts[0], "sh", "-c", f"mkdir -p {PENDING} && echo '[\"/etc/default/etcd\"]' >{PENDING}/etcd")
+    with pytest.raises(ChaosError, match=r"Programs to restart: etcd\."):
+        cluster.playbook("rotate_authority")
+    assert not (cluster.authority.parent / "next.key").exists()
+    cluster.configure()
+    cluster.wait_until_well(WELL)
+    assert cluster.run(cluster.hosts[0], "find", PENDING, "-type", "f") == ""
 
 
 def test_the_authority_is_replaced_without_a_failed_transaction(cluster: Cluster, tmp_path: Path) -> None:
