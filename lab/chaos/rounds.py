@@ -23,7 +23,18 @@ STOPS = 20.0
 
 
 def one_round(cluster: Cluster, fault: Fault, folder: Path) -> dict[str, float | int | None]:
-    """Let a fault happen under two writers; what was lost, who overlapped, how long nobody served."""
+    """Let a fault happen under two writers; what was lost, who overlapped, how long nobody served.
+
+    What a round leaves that fails is in the folder: the client's record and the hosts' journals. Raises ChaosError.
+    """
+    try:
+        return _one_round(cluster, fault, folder)
+    except ChaosError:
+        cluster.journals(folder / "journals")
+        raise
+
+
+def _one_round(cluster: Cluster, fault: Fault, folder: Path) -> dict[str, float | int | None]:
     cluster.wait_until_well(WELL)
     primary = cluster.leader()
     record = folder / "client.jsonl"
@@ -38,9 +49,6 @@ def one_round(cluster: Cluster, fault: Fault, folder: Path) -> dict[str, float |
                 writers.wait_for_commits(20, SERVES, since=time.monotonic())
             else:
                 wait_for(lambda: False, STOPS, 1.0)
-        except ChaosError:
-            cluster.journals(folder / "journals")
-            raise
         finally:
             fault.end(cluster, primary)
         cluster.wait_until_well(WELL)
@@ -92,7 +100,7 @@ class Writers:
         unit = ["systemd-run", "--unit=chaos-beside", "--collect", "--property=Restart=always"]
         cluster.run(host, *unit, "python3", BESIDE, host, RECORD)
         self._record.unlink(missing_ok=True)
-        first = int(time.time() * 1000)
+        first = time.time_ns() // 1000  # a later round never begins at a number that an earlier one has reached
         command = [*fabric.INSIDE, sys.executable, "-m", "lab.chaos.writer", cluster.conninfo(), str(self._record)]
         self._client = subprocess.Popen([*command, str(first)], cwd=settings.REPOSITORY)
         return self
