@@ -65,17 +65,17 @@ class Local(Protocol):
     def cut_off(self, term: int) -> None:
         """Have a standby receive from nobody from now on; returns when it does not receive any more."""
 
-    def promote(self, rule: Rule, timeline: int) -> None:
-        """Make a standby the primary, on this timeline, whose commits need what the rule says."""
+    def promote(self, rule: Rule, term: int, timeline: int) -> None:
+        """Make a standby the primary, on this timeline, whose commits need what the rule says, of a term's standbys."""
 
-    def rely(self, rule: Rule) -> None:
-        """Have a primary's commits need what the rule says; returns when all have that, the earlier ones too."""
+    def rely(self, rule: Rule, term: int) -> None:
+        """Have a primary's commits need what the rule says, of a term's standbys; returns when all have that."""
 
-    def follow(self, member: str) -> None:
-        """Have a standby receive from a member."""
+    def follow(self, member: str, term: int) -> None:
+        """Have a standby receive from a member that leads for a term, and confirm what is a part of that one's log."""
 
-    def rejoin(self, member: str) -> None:
-        """Make whatever is there a standby of a member."""
+    def rejoin(self, member: str, term: int) -> None:
+        """Make whatever is there a standby of a member that leads for a term."""
 
 
 class Agent:
@@ -141,20 +141,20 @@ class Agent:
             local.cut_off(quorum.term)
         elif step.act is Act.LEAD and quorum and rule:
             store.lead(Quorum(quorum.term + 1, self.declared.me, (rule,), quorum))
-        elif step.act is Act.PROMOTE and rule:
+        elif step.act is Act.PROMOTE and seen.leader and rule:
             timeline = store.reserve(local.position().timeline + 1)
             if timeline:
                 with store.renewing():
-                    local.promote(rule, timeline)
+                    local.promote(rule, seen.leader.term, timeline)
         elif step.act is Act.ANNOUNCE and seen.leader:
             store.announce(seen.leader.term)
         elif step.act is Act.ALLOW and quorum and rule:
             store.change(replace(quorum, rules=(*quorum.rules, rule)))
-        elif step.act is Act.RELY and rule:
-            local.rely(rule)
+        elif step.act is Act.RELY and seen.leader and rule:
+            local.rely(rule, seen.leader.term)
         elif step.act is Act.SETTLE and quorum and rule:
             store.change(Quorum(quorum.term, quorum.primary, (rule,)))
-        elif step.act is Act.FOLLOW:
-            local.follow(step.member)
-        elif step.act is Act.REJOIN:
-            local.rejoin(step.member)
+        elif step.act is Act.FOLLOW and seen.leader:
+            local.follow(step.member, seen.leader.term)
+        elif step.act is Act.REJOIN and seen.leader:
+            local.rejoin(step.member, seen.leader.term)

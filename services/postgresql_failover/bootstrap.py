@@ -34,7 +34,9 @@ def make(settings: Settings) -> None:
     elif not made.exists():
         _initialize(settings)
         made.touch()
-    Kept(settings.state).configure("", None)
+    kept = Kept(settings.state)
+    kept.write(upstream="", term=0, cut_off=0, rule=None, settled=False)
+    kept.configure()
     run(["systemctl", "start", settings.unit], timeout=60)
     answers = processes.wait_for(lambda: processes.answers(settings.socket, settings.port, 1.0), 30, 0.1)
     if not answers:

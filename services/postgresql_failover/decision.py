@@ -94,11 +94,12 @@ class Declared:
 class Server:
     """The server on this host.
 
-    ``upstream`` is the member that it is set to receive from, empty for none. ``cut_off`` is the term of the leader
-    from which it has cut itself off, 0 for none: it receives from nobody and tells its position. ``relies`` is what all
-    of its commits have, also the earlier ones, if it is a primary. ``stuck`` says why it cannot go on as a primary,
-    ``full`` why it should not. ``streaming`` are the standbys that receive from it as it writes, and ``short`` for how
-    many seconds it has known that they are fewer than are to confirm.
+    ``upstream`` is the member that it is set to receive from, empty for none, and ``term`` the leadership under which
+    it was told so. ``cut_off`` is the term of the leader from which it has cut itself off, 0 for none: it receives from
+    nobody and tells its position. Of a primary ``relies`` is what all of its commits have, also the earlier ones, and
+    ``term`` the leadership whose standbys confirm them. ``stuck`` says why it cannot go on as a primary, ``full`` why
+    it should not. ``streaming`` are the standbys that receive from it as it writes, and ``short`` for how many seconds
+    it has known that they are fewer than are to confirm.
     """
 
     running: bool
@@ -110,6 +111,7 @@ class Server:
     full: str = ""
     streaming: frozenset[str] = frozenset()
     short: float = 0.0
+    term: int = 0
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ def _towards(wanted: Rule, server: Server, quorum: Quorum) -> Step:
     # At no moment may a commit be acknowledged by less than candidates count with.
     if wanted not in quorum.rules:
         return Step(Act.ALLOW, "the declaration changed, or who follows", rule=wanted)
-    if server.relies != wanted:
+    if (server.relies, server.term) != (wanted, quorum.term):
         return Step(Act.RELY, "not all commits are known to have what is declared", rule=wanted)
     if quorum.rules != (wanted,) or quorum.former:
         return Step(Act.SETTLE, "all commits have what is declared", rule=wanted)
@@ -223,7 +225,7 @@ def _under(leader: Leader, server: Server) -> Step:
         return Step(Act.NOTHING, f"{leader.member} is being promoted")
     if not server.running:
         return Step(Act.REJOIN, f"{leader.member} leads", leader.member)
-    if server.upstream == leader.member:
+    if (server.upstream, server.term) == (leader.member, leader.term):
         return Step(Act.NOTHING, f"it follows {leader.member}")
     return Step(Act.FOLLOW, f"{leader.member} leads", leader.member)
 

@@ -11,6 +11,8 @@ from postgresql_failover.settings import Settings
 
 STARTS, STABLE = 3, 20.0
 """So many starts without having been up for so many seconds are too many."""
+STEADY = 1.2
+"""Seconds after which a receiver would have been seen idle: the server asks it to try again after each second."""
 MIB = 1 << 20
 
 
@@ -20,7 +22,7 @@ class Health:
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self._settings = settings
         self._clock = clock
-        self._answered = self._received = self._started = clock()
+        self._answered = self._received = self._started = self._works = clock()
         self._short: float | None = None
         self._starts = self._receiver = 0
         self.streams = False
@@ -37,15 +39,14 @@ class Health:
     def receiving(self, found: Mapping[int, str]) -> bool:
         """Whether it receives, or did until lately, by {process: title}.
 
-        The receiver's title tells once something came. Before that it is one that stays: where the log has branched
-        off, a new one begins every second.
+        It does when all looks for longer than a second find the same receiver at work: where the log has branched off,
+        one asks for more each second and gets nothing, or a new one begins.
         """
         now = self._clock()
-        receivers = {number: title for number, title in found.items() if "walreceiver" in title}
-        number, title = next(iter(receivers.items()), (0, ""))
-        stays = number == self._receiver and "waiting" not in title
-        self.streams = bool(number) and (stays or "walreceiver streaming" in title)
-        self._receiver = number
+        receiver = processes.receiver(found)
+        if receiver != self._receiver:
+            self._receiver, self._works = receiver, now
+        self.streams = bool(receiver) and now - self._works >= STEADY
         if self.streams:
             self._received = now
         return now - self._received <= self._settings.patience

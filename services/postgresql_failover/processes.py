@@ -8,10 +8,11 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 PROC = Path("/proc")
+RECEIVER, IDLE = "walreceiver", "idle"
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 """The question whether TLS is offered, which a server answers before it knows who asks (protocol 3.0, SSLRequest)."""
 
@@ -27,6 +28,11 @@ def of_server(data: str, proc: Path = PROC) -> dict[int, str]:
                 title = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
                 found[int(folder.name)] = title
     return found
+
+
+def receiver(found: Mapping[int, str]) -> int:
+    """Return the process that receives the log, 0 for none, by {process: title}."""
+    return next((number for number, title in found.items() if RECEIVER in title and not title.endswith(IDLE)), 0)
 
 
 def postmaster(data: str, processes: dict[int, str]) -> int:
@@ -48,6 +54,23 @@ def kill(data: str, deadline: float) -> bool:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         return not processes
+
+    return wait_for(gone, deadline)
+
+
+def end_idle_receivers(data: str, deadline: float) -> bool:
+    """End receivers whose sender has no more for them; whether they are gone in time.
+
+    They stay connected to it until the server has a task for them, and would then go on with it, whomever the
+    configuration names by that time.
+    """
+
+    def gone() -> bool:
+        idle = [number for number, title in of_server(data).items() if RECEIVER in title and title.endswith(IDLE)]
+        for number in idle:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGTERM)
+        return not idle
 
     return wait_for(gone, deadline)
 

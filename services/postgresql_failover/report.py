@@ -9,10 +9,10 @@ from postgresql_failover.commands import ServerError, run
 from postgresql_failover.settings import Settings
 
 STANDBYS = """
-SELECT coalesce(json_object_agg(application_name, json_build_object('state', state, 'sync_state', sync_state,
+SELECT coalesce(json_object_agg(member, json_build_object('state', state, 'sync_state', sync_state,
   'lag_bytes', pg_current_wal_lsn() - replay_lsn, 'lag_s', coalesce(extract(epoch FROM replay_lag), 0))), '{}')
-FROM (SELECT DISTINCT ON (application_name) * FROM pg_stat_replication
-  WHERE state <> 'backup' ORDER BY application_name, replay_lsn DESC NULLS LAST) standbys
+FROM (SELECT DISTINCT ON (member) * FROM pg_stat_replication, split_part(application_name, '@', 1) AS member
+  WHERE state <> 'backup' ORDER BY member, replay_lsn DESC NULLS LAST) standbys
 """
 """A standby that is being copied has more than one connection; the one that replays counts."""
 ARCHIVER = """

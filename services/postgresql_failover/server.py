@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import pwd
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from postgresql_failover import processes
+from postgresql_failover import history, processes
 from postgresql_failover.commands import ServerError, identity, run
 from postgresql_failover.decision import Position, Rule, Server
-from postgresql_failover.files import Kept, empty, names_of, sync_folder, write
+from postgresql_failover.files import Kept, empty, name_of, names_of, write
 from postgresql_failover.health import Health
 from postgresql_failover.settings import Settings
+from postgresql_failover.statements import AT_THE_END, CONFIRMED, KEEPING_UP, OLD_SENDERS, POSITION, STREAMING
 
-POSITION = """
-SELECT greatest(coalesce(pg_last_wal_receive_lsn(), '0/0'), coalesce(pg_last_wal_replay_lsn(), '0/0')) - '0/0'::pg_lsn,
-  (SELECT max(('x' || left(name, 8))::bit(32)::int) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$')
-"""
-AT_THE_END = """
-SELECT pg_last_wal_receive_lsn() IS NOT NULL OR EXISTS (
-  SELECT FROM pg_stat_activity WHERE backend_type = 'startup' AND wait_event = 'RecoveryRetrieveRetryInterval')
-"""
-"""Whether a standby that receives from nobody has replayed all; before that its position may be told too low."""
-OLD_SENDERS = """
-SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'walsender' AND backend_start < now()
-"""
-STREAMING = "SELECT string_agg(application_name, ' ') FROM pg_stat_replication WHERE state = 'streaming'"
-"""The standbys that receive what is written as it is written, and so can confirm it."""
-KEEPING_UP = f"{STREAMING} AND sent_lsn - replay_lsn < 16 * 1024 * 1024"
-"""Those of them that can lead at once: they have replayed nearly all."""
-CONFIRMED = "SELECT count(*) FROM pg_stat_replication WHERE application_name IN ({names}) AND flush_lsn >= '{end}'"
-NO_TIMELINE = "{parent}\t0/1000000\tnobody has this timeline\n"
-"""Content of a history file that makes a server pass a timeline over: it branched off before anything was written."""
+log = logging.getLogger(__name__)
+
 SOON, PROMOTION = 5.0, 60.0
 """Seconds that a server may take to begin or to end, and to be promoted."""
+LOOKS, BETWEEN_LOOKS = 2, 0.3
+"""How often to look again whether the same receiver is at work, and after how many seconds."""
 
 
 class PostgreSQL:
@@ -74,12 +60,18 @@ class PostgreSQL:
             full=self._health.full(),
             streaming=streaming or frozenset(),
             short=self._health.short(streaming),
+            term=state.term,
         )
 
     @property
     def receives(self) -> str:
         """From whom it receives at this moment; empty for nobody."""
-        return self._kept.state().upstream if self._receiver() else ""
+        first = self._receiver()
+        for _look in range(LOOKS if first else 0):
+            time.sleep(BETWEEN_LOOKS)
+            if self._receiver() != first:
+                return ""
+        return self._kept.state().upstream if first else ""
 
     @property
     def has_data(self) -> bool:
@@ -116,78 +108,95 @@ class PostgreSQL:
         """Start it as a standby that receives from nobody."""
         self._usable()
         self._kept.write(upstream="", cut_off=0)
-        self._kept.configure("", self._kept.state().rule)
+        self._kept.configure()
         self._become_standby()
         self._launch()
 
     def cut_off(self, term: int) -> None:
-        """Have it receive from nobody, and note that once it does not and knows how far it is."""
-        self._kept.write(upstream="", cut_off=0)
-        self._kept.configure("", self._kept.state().rule)
-        self._reload()
-        if not processes.wait_for(lambda: not self._receiver(), SOON):
-            raise ServerError("it goes on receiving")
-        if self._query(AT_THE_END) != "t":
-            raise ServerError("it still replays what it has")
+        """Have it receive from nobody, and note that."""
+        self._receive_from_nobody()
         self._kept.write(cut_off=term)
 
-    def promote(self, rule: Rule, timeline: int) -> None:
+    def promote(self, rule: Rule, term: int, timeline: int) -> None:
         """Make it the primary, on this timeline unless its archive knows later ones."""
-        self._kept.write(rule=rule, settled=False, upstream="", cut_off=0)
-        self._kept.configure("", rule)
+        self._kept.write(rule=rule, term=term, settled=False, upstream="", cut_off=0)
+        self._kept.configure()
         last = self.position().timeline
         for passed in range(last + 1, timeline):
-            self._pass_over(passed, last)
+            history.pass_over(self._data / "pg_wal", passed, last, self._settings.user)
         self._reload()
         if self._query(f"SELECT pg_promote(true, {PROMOTION:.0f})", PROMOTION) != "t":
             raise ServerError(f"it was not promoted within {PROMOTION:.0f} s")
         # pg_rewind reads the new timeline from the control file, which has it after a checkpoint only.
         subprocess.Popen(self._psql("CHECKPOINT"), stdout=subprocess.DEVNULL, **identity(self._settings.user))
 
-    def rely(self, rule: Rule) -> None:
+    def rely(self, rule: Rule, term: int) -> None:
         """Have commits need what the rule says, and wait for the earlier ones to be confirmed like that."""
-        if self._kept.state().rule != rule:
-            self._kept.write(rule=rule, settled=False)
-            self._kept.configure("", rule)
+        state, names = self._kept.state(), names_of(rule, term)
+        if (state.rule, state.term) != (rule, term):
+            self._kept.write(rule=rule, term=term, settled=False)
+            self._kept.configure()
             self._reload()
-            names = names_of(rule)
             if not processes.wait_for(lambda: self._query("SHOW synchronous_standby_names") == names, SOON, 0.1):
                 raise ServerError("it does not take its configuration over")
             self._query(OLD_SENDERS)  # they may still count as before
         end = self._query("SELECT pg_current_wal_flush_lsn()")
-        listed = ", ".join(f"'{name}'" for name in sorted(rule.standbys))
+        listed = ", ".join(f"'{name_of(name, term)}'" for name in sorted(rule.standbys))
         confirmed = CONFIRMED.format(names=listed or "NULL", end=end)
         if not processes.wait_for(lambda: int(self._query(confirmed)) >= rule.confirmations, 1.0, 0.1):
-            raise ServerError(f"{names_of(rule)} have not confirmed all that was written before")
+            raise ServerError(f"{names} have not confirmed all that was written before")
         self._kept.write(settled=True)
 
-    def follow(self, member: str) -> None:
-        """Have a standby receive from a member; one that was told so and does not is made its standby anew."""
-        if self._kept.state().upstream == member:
-            self.rejoin(member)
+    def follow(self, member: str, term: int) -> None:
+        """Have a standby receive from a member; one that was told so and does not is made its standby anew.
+
+        So is one whose log is no part of that member's: it would confirm what it has not got.
+        """
+        state = self._kept.state()
+        if (state.upstream, state.term) == (member, term):
+            self.rejoin(member, term)
             return
-        self._kept.write(upstream=member, cut_off=0)
-        self._receive_from(member)
+        self._receive_from_nobody()
+        branched = history.branched(self.position(), *self._log_of(member))
+        if branched:
+            log.info("%s", branched)
+            self._tried.setdefault(member, 1)
+            self.rejoin(member, term)
+            return
+        self._kept.write(upstream=member, term=term, cut_off=0)
+        self._receive_from(member, term)
         self._health.begins_to_receive()
         self._reload()
 
-    def rejoin(self, member: str) -> None:
+    def rejoin(self, member: str, term: int) -> None:
         """Make what is there a standby of a member: as it is, by rewinding it, or by a copy, whatever suffices."""
         if self._run(self._psql("SELECT pg_is_in_recovery()", self._settings.reach(member, "postgres"))) != "f":
             raise ServerError(f"{member} is no primary")
         self.stop()
         way = self._way(member)
         self._tried[member] = self._tried.get(member, 0) + 1
-        way(member)
-        self._kept.write(upstream=member, cut_off=0)
-        self._receive_from(member)
+        if way is None:
+            self.start_cut_off()  # and then follow, if its log is a part of the other one's
+            return
+        way(member, term)
+        self._kept.write(upstream=member, term=term, cut_off=0)
+        self._receive_from(member, term)
         self._become_standby()
         self._kept.write(rejoining=False)
         self._health.begins_to_receive()
         self._launch()
 
     def _standbys(self, which: str) -> frozenset[str]:
-        return frozenset(self._query(which).split())
+        return frozenset(self._query(which.format(term=self._kept.state().term)).split())
+
+    def _log_of(self, member: str) -> tuple[Position, str]:
+        """How far a member's log is, and the history of its timeline."""
+        source = f"{self._settings.reach(member, 'replication')} replication=true"
+        _system, timeline, end, *_database = self._run(self._psql("IDENTIFY_SYSTEM", source)).split("|")
+        text = ""
+        if int(timeline) > 1:
+            text = self._run(self._psql(f"TIMELINE_HISTORY {timeline}", source)).partition("|")[2]
+        return Position(int(timeline), history.lsn(end)), text
 
     def _streaming_if_it_answers(self) -> frozenset[str] | None:
         # A primary that hangs is not one with too few standbys: another one shall lead then.
@@ -199,28 +208,26 @@ class PostgreSQL:
             self._streamed = self._clock(), found
         return found
 
-    def _way(self, member: str) -> Callable[[str], None]:
-        ways: list[Callable[[str], None]] = [self._clone]
+    def _way(self, member: str) -> Callable[[str, int], None] | None:
+        """How to have the data that a standby needs; None to leave them as they are."""
+        ways: list[Callable[[str, int], None] | None] = [self._clone]
         if self.has_data and not self._kept.state().rejoining:
             ways.insert(0, self._rewind)
             if self._signal.exists():
-                ways.insert(0, self._leave)
+                ways.insert(0, None)
         return ways[min(self._tried.get(member, 0), len(ways) - 1)]
 
-    def _leave(self, _member: str) -> None:
-        """Take the data as they are."""
-
-    def _rewind(self, member: str) -> None:
+    def _rewind(self, member: str, term: int) -> None:
         self._kept.write(rejoining=True)
         self._signal.unlink(missing_ok=True)  # a server in single-user mode, which pg_rewind may start, refuses it
         source = self._settings.reach(member, "postgres")
         self._run(self._psql("CHECKPOINT", source), PROMOTION)
         command = [self._program("pg_rewind"), f"--target-pgdata={self._data}", f"--source-server={source}"]
-        self._receive_from(member)  # with it pg_rewind has the command that fetches what was removed from the log
+        self._receive_from(member, term)  # with it pg_rewind has the command that fetches what was removed from the log
         archive = ["--restore-target-wal"] if self._settings.restore else []
         self._run([*command, *archive, f"--config-file={self._settings.configuration}"], None)
 
-    def _clone(self, member: str) -> None:
+    def _clone(self, member: str, _term: int) -> None:
         self._kept.write(rejoining=True)
         for folder in filter(None, (self._settings.wal, self._settings.data)):
             empty(Path(folder), self._settings.user)
@@ -229,9 +236,21 @@ class PostgreSQL:
         log = [f"--waldir={self._settings.wal}"] if self._settings.wal else []
         self._run([*command, *log, "--wal-method=stream", "--checkpoint=fast"], None)
 
-    def _receive_from(self, member: str) -> None:
-        source = self._settings.reach(member, "replication")
-        self._kept.configure(source, self._kept.state().rule, self._settings.restore)
+    def _receive_from_nobody(self) -> None:
+        """Return once it receives no more and knows how far it is."""
+        self._kept.write(upstream="", cut_off=0)
+        self._kept.configure()
+        self._reload()
+        if not processes.wait_for(lambda: not self._receiver(), SOON):
+            raise ServerError("it goes on receiving")
+        if self._query(AT_THE_END) != "t":
+            raise ServerError("it still replays what it has")
+        if not processes.end_idle_receivers(self._settings.data, SOON):
+            raise ServerError("a receiver that is idle does not end")
+
+    def _receive_from(self, member: str, term: int) -> None:
+        source = self._settings.reach(member, "replication", name_of(self._settings.me, term))
+        self._kept.configure(source, self._settings.restore)
 
     def _usable(self) -> None:
         if not self.has_data:
@@ -241,6 +260,7 @@ class PostgreSQL:
 
     def _launch(self) -> None:
         self.stop()
+        history.forget_passed(self._data / "pg_wal")
         unit = self._settings.unit
         run(["systemctl", "stop", unit])
         run(["systemctl", "reset-failed", unit], check=False)  # there is nothing to reset after an end in order
@@ -249,17 +269,7 @@ class PostgreSQL:
         processes.wait_for(lambda: bool(processes.of_server(self._settings.data)), SOON)
 
     def _become_standby(self) -> None:
-        owner = pwd.getpwnam(self._settings.user)
-        write(self._signal, "")
-        os.chown(self._signal, owner.pw_uid, owner.pw_gid)
-        sync_folder(self._data)
-
-    def _pass_over(self, timeline: int, parent: int) -> None:
-        owner = pwd.getpwnam(self._settings.user)
-        path = self._data / "pg_wal" / f"{timeline:08X}.history"
-        if not path.exists():
-            write(path, NO_TIMELINE.format(parent=parent))
-            os.chown(path, owner.pw_uid, owner.pw_gid)
+        write(self._signal, "", user=self._settings.user)
 
     def _reload(self) -> None:
         number = processes.postmaster(self._settings.data, processes.of_server(self._settings.data))
@@ -267,8 +277,8 @@ class PostgreSQL:
             raise ServerError("it does not run")
         os.kill(number, signal.SIGHUP)
 
-    def _receiver(self) -> bool:
-        return any("walreceiver" in title for title in processes.of_server(self._settings.data).values())
+    def _receiver(self) -> int:
+        return processes.receiver(processes.of_server(self._settings.data))
 
     @property
     def _signal(self) -> Path:

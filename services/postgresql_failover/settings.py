@@ -64,10 +64,10 @@ class Settings:
         """What the access to etcd needs of it."""
         return store.Settings(self.etcd, self.prefix, self.me, self.lease, self.timeout, self._tls())
 
-    def reach(self, member: str, database: str) -> str:
-        """How to reach another member, whose certificate has its name."""
+    def reach(self, member: str, database: str, name: str = "") -> str:
+        """How to reach another member, whose certificate has its name, as this member or by another name of it."""
         host = f"host={member} hostaddr={self.members[member]} port={self.port}"
-        return f"{host} dbname={database} application_name={self.me} {self.conninfo}"
+        return f"{host} dbname={database} application_name={name or self.me} {self.conninfo}"
 
     def psql(self, statement: str, conninfo: str = "") -> list[str]:
         """The command that runs a statement, on this host's server if not elsewhere."""

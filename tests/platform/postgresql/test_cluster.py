@@ -28,7 +28,8 @@ def test_one_server_leads_and_the_others_confirm_its_commits(cluster: Cluster) -
     leader = cluster.leader()
     rows = cluster.sql(leader, "SELECT application_name, state, sync_state FROM pg_stat_replication ORDER BY 1")
     standbys = sorted(set(cluster.hosts) - {leader})
-    assert rows.splitlines() == [f"{host}|streaming|quorum" for host in standbys]
+    term = cluster.status(leader)["term"]
+    assert rows.splitlines() == [f"{host}@{term}|streaming|quorum" for host in standbys]
 
 
 def test_a_second_run_changes_nothing_and_shows_nothing(cluster: Cluster) -> None:

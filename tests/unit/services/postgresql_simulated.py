@@ -46,6 +46,7 @@ class Member:
     alive: bool = True
     frozen_until: int = 0
     enough_at: int = 0
+    term: int = 1
 
     @property
     def awake(self) -> bool:
@@ -68,6 +69,7 @@ class Member:
             self.full,
             streaming,
             now - self.enough_at,
+            self.term,
         )
 
     def position(self) -> Position:
@@ -85,21 +87,25 @@ class Member:
     def cut_off(self, term: int) -> None:
         self.upstream, self.cut_off_from = "", term
 
-    def promote(self, rule: Rule, timeline: int) -> None:
+    def promote(self, rule: Rule, term: int, timeline: int) -> None:
         assert timeline > max((at for at, _number in self.log), default=1)
-        self.timeline, self.rule, self.settled = timeline, rule, False
+        self.timeline, self.rule, self.term, self.settled = timeline, rule, term, False
         self.cluster.promotions += 1
         self.primary, self.upstream, self.cut_off_from = True, "", 0
 
-    def rely(self, rule: Rule) -> None:
-        self.rule, self.settled = rule, self.confirmed(len(self.log), rule) >= rule.confirmations
+    def rely(self, rule: Rule, term: int) -> None:
+        self.rule, self.term = rule, term
+        self.settled = self.confirmed(len(self.log), rule) >= rule.confirmations
         self.cluster.degraded += rule.confirmations < self.cluster.running[self.name].declared.confirmations
 
     def confirmed(self, length: int, rule: Rule) -> int:
-        """How many of the rule's standbys have told that they have so much of the log."""
+        """How many of the rule's standbys have told that they have so much of a log, of whichever.
+
+        PostgreSQL believes them, but takes the word of those alone who have the name that counts in this term.
+        """
         standbys = [self.cluster.members[name] for name in rule.standbys]
-        told = [standby for standby in standbys if standby.streams_from(self)]
-        return sum(standby.log[:length] == self.log[:length] for standby in told)
+        told = [standby for standby in standbys if standby.streams_from(self) and standby.term == self.term]
+        return sum(len(standby.log) >= length for standby in told)
 
     def hand_over(self, member: str) -> None:
         if not self.cluster.members[member].streams_from(self):
@@ -109,13 +115,14 @@ class Member:
                 standby.log = list(self.log)
         self.running = False
 
-    def follow(self, member: str) -> None:
+    def follow(self, member: str, term: int) -> None:
+        self.upstream = ""
         leader = self.cluster.members[member]
         if not (leader.running and leader.primary and leader.awake and self.cluster.network.linked(self.name, member)):
             return
-        if leader.log[: len(self.log)] != self.log:
+        if self.cluster.checks and leader.log[: len(self.log)] != self.log:
             self.log = list(leader.log)
-        self.running, self.primary, self.upstream, self.cut_off_from = True, False, member, 0
+        self.running, self.primary, self.upstream, self.cut_off_from, self.term = True, False, member, 0, term
 
     rejoin = follow
 
@@ -132,8 +139,16 @@ class Simulation:
     """Members, etcd and a network; ``tick`` lets one unit of time pass."""
 
     def __init__(
-        self, hosts: int, confirmations: int, seed: int, decide: Decide = decide, degrade_after: float = 0.0
+        self,
+        hosts: int,
+        confirmations: int,
+        seed: int,
+        decide: Decide = decide,
+        degrade_after: float = 0.0,
+        checks: bool = True,
     ) -> None:
+        """``checks`` says that a standby looks whether its log is a part of the leader's before it follows."""
+        self.checks = checks
         self.random = random.Random(seed)  # noqa: S311  seeded chance, no secret
         self.network = Network()
         self.confirmations = confirmations

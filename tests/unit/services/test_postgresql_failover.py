@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from postgresql_failover.decision import (
@@ -23,8 +24,8 @@ from postgresql_simulated import Broken, Simulation
 from postgresql_simulated_keys import LEASE, T1
 
 RULE = Rule(frozenset("bc"), 1)
-PRIMARY = Server(running=True, primary=True, relies=RULE)
-STANDBY = Server(running=True, primary=False, upstream="a")
+PRIMARY = Server(running=True, primary=True, relies=RULE, term=7)
+STANDBY = Server(running=True, primary=False, upstream="a", term=7)
 DOWN = Server(running=False, primary=False)
 QUORUM = Quorum(7, "a", (RULE,))
 LEADS = Leader("a", 7, ready=True)
@@ -53,10 +54,15 @@ def test_under_a_leader_each_follows_it_and_a_second_primary_stops() -> None:
     led = Cluster(LEADS, QUORUM, {})
     assert act("b", STANDBY, led) is Act.NOTHING
     assert act("b", replace(STANDBY, upstream="c"), led) is Act.FOLLOW
+    assert act("b", replace(STANDBY, term=6), led) is Act.FOLLOW
     assert act("b", PRIMARY, led) is Act.STOP
     assert step("b", DOWN, led) == Step(Act.REJOIN, "a leads", "a")
     unready = Cluster(replace(LEADS, ready=False), QUORUM, {})
     assert act("b", replace(STANDBY, upstream="c"), unready) is Act.NOTHING
+
+
+def test_a_primary_that_leads_for_another_term_has_its_commits_confirmed_by_those_who_follow_it_then() -> None:
+    assert step("a", replace(PRIMARY, term=6), Cluster(LEADS, QUORUM, {})).act is Act.RELY
 
 
 def test_a_leader_is_promoted_announced_and_started_where_it_fell() -> None:
@@ -166,7 +172,7 @@ def test_what_earlier_leaders_acknowledged_is_counted_with_until_it_is_confirmed
     assert lacks(later, frozenset("ac")) == ""
     held = Cluster(Leader("b", 8, ready=True), later, {})
     assert step("b", replace(PRIMARY, relies=None), held, confirmations=2).act is Act.RELY
-    assert step("b", replace(PRIMARY, relies=later.rules[0]), held, confirmations=2).act is Act.SETTLE
+    assert step("b", replace(PRIMARY, relies=later.rules[0], term=8), held, confirmations=2).act is Act.SETTLE
 
 
 def test_a_leader_that_hangs_resigns_and_one_without_room_only_if_fit_ones_can_lead_without_it() -> None:
@@ -279,13 +285,20 @@ def unheard(server: Server, cluster: Cluster, declared: Declared) -> Step:
     return replace(step, act=Act.RELY) if less else step
 
 
-@pytest.mark.parametrize("wrong", [too_few, least_advanced, hasty, unheard])
-def test_the_simulation_finds_decisions_that_break_the_promise(wrong: object) -> None:
+@pytest.mark.parametrize(
+    ("hosts", "confirmations", "wrong"),
+    [
+        *((5, 2, {"decide": decision}) for decision in (too_few, least_advanced, hasty, unheard)),
+        (3, 1, {"checks": False}),  # a standby whose log has branched off follows, and confirms
+    ],
+    ids=["too few", "least advanced", "hasty", "unheard", "unchecked"],
+)
+def test_the_simulation_finds_what_breaks_the_promise(hosts: int, confirmations: int, wrong: dict[str, Any]) -> None:
     def run(seed: int) -> None:
-        one = Simulation(5, 2, seed, decide=wrong, degrade_after=LEASE)  # type: ignore[arg-type]
+        one = Simulation(hosts, confirmations, seed, degrade_after=LEASE, **wrong)
         for _tick in range(400):
             one.tick()
 
     with pytest.raises(Broken):
-        for seed in range(40):
+        for seed in range(100):
             run(seed)

@@ -7,15 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from postgresql_failover import guard, processes
-from postgresql_failover.decision import Rule
+from postgresql_failover import guard, processes, server
+from postgresql_failover.decision import Position, Rule
 from postgresql_failover.files import CONFIGURATION, Kept, State, names_of
-from postgresql_failover.health import STABLE, STARTS, Health
+from postgresql_failover.health import STABLE, STARTS, STEADY, Health
+from postgresql_failover.history import NO_TIMELINE, branched, lsn
 from postgresql_failover.report import report
+from postgresql_failover.server import PostgreSQL
 from postgresql_failover.settings import Settings, load
 
 RULE = Rule(frozenset({"db-2", "db-3"}), 1)
-STREAMS, STARTED, WAITS = "walreceiver streaming 0/3000060", "postgres: walreceiver", "postgres: walreceiver waiting"
+STREAMS, STARTED = "postgres: walreceiver streaming 0/3000060", "postgres: walreceiver"
+IDLE = "postgres: walreceiver idle"
+"""The title of one whose sender has no more for it, as PostgreSQL 15 and 17 show it."""
 
 
 class Clock:
@@ -64,26 +68,39 @@ def test_what_is_kept_of_a_server_comes_back(tmp_path: Path) -> None:
 
 
 def test_the_configuration_says_who_confirms_and_whom_it_follows(tmp_path: Path) -> None:
-    Kept(str(tmp_path)).configure("host=db-2", RULE, "fetch '%f'")
+    kept = Kept(str(tmp_path))
+    kept.write(rule=RULE, term=7)
+    kept.configure("host=db-2", "fetch '%f'")
     text = (tmp_path / CONFIGURATION).read_text(encoding="utf-8")
     assert "primary_conninfo = 'host=db-2'\n" in text
     assert "restore_command = 'fetch ''%f'''\n" in text
-    assert 'synchronous_standby_names = \'ANY 1 ("db-2", "db-3")\'\n' in text
-    assert names_of(None) == names_of(Rule(RULE.standbys, 0)) == ""
+    assert 'synchronous_standby_names = \'ANY 1 ("db-2@7", "db-3@7")\'\n' in text
+    assert names_of(None, 3) == names_of(Rule(RULE.standbys, 0), 3) == ""
 
 
-def test_a_receiver_that_stays_receives_and_one_that_is_new_each_time_does_not(settings: Settings) -> None:
+def test_a_receiver_that_stays_at_work_receives(settings: Settings) -> None:
     clock = Clock()
     health = Health(settings, clock)
     health.begins_to_receive()
     assert health.receiving({7: STARTED}) and not health.streams
+    clock.now += STEADY
     assert health.receiving({7: STARTED}) and health.streams
     clock.now += 4
-    assert health.receiving({8: STARTED}) and not health.streams
-    clock.now += 2
-    assert not health.receiving({9: STARTED})
-    assert not health.receiving({9: WAITS})
-    assert health.receiving({10: STREAMS})
+    assert health.receiving({8: STREAMS}) and not health.streams
+    clock.now += STEADY
+    assert health.receiving({8: STREAMS}) and health.streams
+
+
+@pytest.mark.parametrize("later", [{9: STARTED}, {8: IDLE}, {}], ids=["a new one", "one that is idle", "none"])
+def test_one_that_begins_again_and_again_or_waits_receives_nothing(settings: Settings, later: dict[int, str]) -> None:
+    clock = Clock()
+    health = Health(settings, clock)
+    health.begins_to_receive()
+    for found in 4 * ({8: STREAMS}, later):
+        clock.now += 0.75
+        receives = health.receiving(found)
+        assert not health.streams
+    assert not receives
 
 
 def test_standbys_are_too_few_from_when_that_was_first_seen(settings: Settings) -> None:
@@ -192,3 +209,28 @@ def test_a_server_that_says_nothing_is_told_with_the_reason(settings: Settings, 
     psql.chmod(0o755)
     assert "is starting up" in report(replace(settings, programs=str(tmp_path)))["problem"]
     assert "No such file" in report(settings)["problem"]
+
+
+def test_what_was_passed_over_for_a_promotion_that_did_not_happen_is_forgotten(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "data" / "pg_wal"
+    log.mkdir(parents=True)
+    (tmp_path / "data" / "PG_VERSION").touch()
+    for timeline, text in {3: NO_TIMELINE, 4: "3\t0/2000000\tno recovery target specified\n", 5: NO_TIMELINE}.items():
+        (log / f"{timeline:08X}.history").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(server, "SOON", 0.1)
+    monkeypatch.setattr(server, "run", lambda *_words, **_options: "")
+    PostgreSQL(settings, clock=lambda: 0.0).start()
+    assert [path.name for path in sorted(log.iterdir())] == ["00000003.history", "00000004.history"]
+
+
+def test_a_log_is_a_part_of_the_leaders_up_to_where_that_branched_off() -> None:
+    text = "1\t0/3000000\tno recovery target specified\n\n3\t0/5000000\tno recovery target specified\n"
+    leads = Position(4, lsn("0/6000000"))
+    for timeline, end in ((1, "0/3000000"), (3, "0/5000000"), (4, "0/6000000")):
+        assert branched(Position(timeline, lsn(end)), leads, text) == ""
+        assert f"on timeline {timeline}" in branched(Position(timeline, lsn(end) + 1), leads, text)
+    assert branched(Position(2, 1), leads, text).endswith("branched off elsewhere")
+    assert branched(Position(5, lsn("0/5000000")), leads, text).endswith("branched off elsewhere")
+    assert lsn("1/10") == (1 << 32) + 16
