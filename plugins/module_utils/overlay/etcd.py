@@ -6,10 +6,11 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
+
+from .client import wait_for
 
 PKI = "/etc/kubernetes/pki/etcd"
 PEER_PORT = 2380
@@ -149,16 +150,20 @@ class Etcd:
 
     def _reconfigure(self, path: str, body: dict[str, Any]) -> None:
         """Change the members, as soon as all of them have been connected for the five seconds that etcd asks for."""
-        ends = time.monotonic() + SETTLED_WITHIN
-        while True:
+        refusals: list[EtcdError] = []
+
+        def accepted() -> bool:
             try:
                 self.post(path, body)
             except EtcdError as error:
-                if UNSETTLED not in str(error) or time.monotonic() > ends:
+                if UNSETTLED not in str(error):
                     raise
-                time.sleep(1)
-            else:
-                return
+                refusals.append(error)
+                return False
+            return True
+
+        if not wait_for(accepted, SETTLED_WITHIN):
+            raise refusals[-1]
 
 
 def restore_command(snapshot: str, name: str, peers: dict[str, str], token: str, folder: str) -> list[str]:

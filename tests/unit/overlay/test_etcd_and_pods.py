@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -89,7 +90,7 @@ class Settling(Etcd):
 
 def test_members_are_changed_once_they_have_settled(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(etcd.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     Settling([UNSETTLED, UNSETTLED]).add("10.0.0.9")
     assert len(pauses) == 2
     with pytest.raises(EtcdError, match="already exists"):
