@@ -12,7 +12,7 @@ from postgresql_failover.settings import Settings
 STARTS, STABLE = 3, 20.0
 """So many starts without having been up for so many seconds are too many."""
 STEADY = 1.2
-"""Seconds after which a receiver would have been seen idle: the server asks it to try again after each second."""
+"""Seconds after which one that receives nothing was seen idle: it tries again each ``wal_retrieve_retry_interval``."""
 MIB = 1 << 20
 
 

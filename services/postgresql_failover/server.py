@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 SOON, PROMOTION = 5.0, 60.0
 """Seconds that a server may take to begin or to end, and to be promoted."""
-LOOKS, BETWEEN_LOOKS = 2, 0.3
-"""How often to look again whether the same receiver is at work, and after how many seconds."""
+STAYS = 0.6
+"""Seconds for which the same receiver is at work only if it receives."""
 
 
 class PostgreSQL:
@@ -67,11 +67,8 @@ class PostgreSQL:
     def receives(self) -> str:
         """From whom it receives at this moment; empty for nobody."""
         first = self._receiver()
-        for _look in range(LOOKS if first else 0):
-            time.sleep(BETWEEN_LOOKS)
-            if self._receiver() != first:
-                return ""
-        return self._kept.state().upstream if first else ""
+        stays = first and not processes.wait_for(lambda: self._receiver() != first, STAYS, 0.1)
+        return self._kept.state().upstream if stays else ""
 
     @property
     def has_data(self) -> bool:
