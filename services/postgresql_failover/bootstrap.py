@@ -6,7 +6,7 @@ from pathlib import Path
 
 from postgresql_failover import processes
 from postgresql_failover.commands import ServerError, run
-from postgresql_failover.files import Kept, empty
+from postgresql_failover.files import Kept, State, empty
 from postgresql_failover.settings import Settings
 
 REPLICATION = """
@@ -35,7 +35,7 @@ def make(settings: Settings) -> None:
         _initialize(settings)
         made.touch()
     kept = Kept(settings.state)
-    kept.write(upstream="", term=0, cut_off=0, rule=None, settled=False)
+    kept.write(**vars(State()))  # whatever the data were before
     kept.configure()
     run(["systemctl", "start", settings.unit], timeout=60)
     answers = processes.wait_for(lambda: processes.answers(settings.socket, settings.port, 1.0), 30, 0.1)
