@@ -54,7 +54,7 @@ class Member:
 
     def look(self) -> Server:
         relies = self.rule if self.settled else None
-        standbys = [standby for standby in self.cluster.members.values() if standby.streams_from(self)]
+        standbys = [standby for standby in self.cluster.members.values() if standby.confirms_to(self)]
         streaming = frozenset(standby.name for standby in standbys if standby.log == self.log[: len(standby.log)])
         now = self.cluster.network.now
         if not self.primary or len(streaming) >= self.cluster.running[self.name].declared.confirmations:
@@ -99,13 +99,9 @@ class Member:
         self.cluster.degraded += rule.confirmations < self.cluster.running[self.name].declared.confirmations
 
     def confirmed(self, length: int, rule: Rule) -> int:
-        """How many of the rule's standbys have told that they have so much of a log, of whichever.
-
-        PostgreSQL believes them, but takes the word of those alone who have the name that counts in this term.
-        """
+        """How many of the rule's standbys have told that they have so much of a log; they are believed."""
         standbys = [self.cluster.members[name] for name in rule.standbys]
-        told = [standby for standby in standbys if standby.streams_from(self) and standby.term == self.term]
-        return sum(len(standby.log) >= length for standby in told)
+        return sum(len(standby.log) >= length for standby in standbys if standby.confirms_to(self))
 
     def hand_over(self, member: str) -> None:
         if not self.cluster.members[member].streams_from(self):
@@ -125,6 +121,10 @@ class Member:
         self.running, self.primary, self.upstream, self.cut_off_from, self.term = True, False, member, 0, term
 
     rejoin = follow
+
+    def confirms_to(self, source: Member) -> bool:
+        """Whether its word counts: it has the name of the source's term."""
+        return self.streams_from(source) and self.term == source.term
 
     def streams_from(self, source: Member) -> bool:
         return (
