@@ -4,7 +4,7 @@ T ?=
 PYTHON := .venv/bin/python
 PLAYBOOK := .venv/bin/ansible-playbook
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap lab site status capacity bench chaos-postgresql molecule lab-down test test-fast test-all lint docs lock lock-upstream clean
+.PHONY: help bootstrap lab site status capacity bench chaos-postgresql molecule mirror lab-down test test-fast test-all lint docs lock lock-upstream clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ chaos-postgresql: bootstrap ## let faults happen to a PostgreSQL cluster (ROUNDS
 
 molecule: bootstrap ## the scenario of extensions/molecule: a database cluster on guests of its own
 	@$(PYTHON) -m pytest --everything tests/platform/test_molecule.py
+
+mirror: bootstrap ## build every artifact of the lab at every version of the lock; make lab builds those that a site needs
+	@$(PYTHON) -m lab.mirror build
 
 lab-down: bootstrap ## remove the lab from this machine; what was built stays cached
 	@$(PYTHON) -m lab down

@@ -93,7 +93,7 @@ def _mounts_below(*folders: str) -> list[str]:
 
 
 def _artifacts(say: Say) -> None:
-    mirror.ensure(say)
+    mirror.ensure(say, others=False)
 
 
 def _mirror(say: Say) -> str:

@@ -38,9 +38,9 @@ KEEP_CACHES = "AI_INFN_KEEP_BUILD_CACHES"
 Say = Callable[[str], None]
 
 
-def locked() -> list[Artifact]:
-    """All artifacts in the order of building: the default versions first."""
-    return artifacts(yaml.safe_load(LOCK.read_text()))
+def locked(others: bool = True) -> list[Artifact]:
+    """All artifacts in the order of building: the default versions first, then the ``others``, if these are wanted."""
+    return artifacts(yaml.safe_load(LOCK.read_text()), others)
 
 
 def builder() -> Builder:
@@ -48,9 +48,10 @@ def builder() -> Builder:
     return Builder(Store(CACHE), Go(settings.CACHE / "build"))
 
 
-def ensure(progress: Say = print, after_each: Callable[[], object] | None = None) -> None:
+def ensure(progress: Say = print, after_each: Callable[[], object] | None = None, others: bool = True) -> None:
     """Make every artifact of the lock that is not in the cache; install what that needs.
 
+    Without ``others`` only at the default versions, which are all that a site asks for unless it declares another.
     Prints a line for every step and every half minute. Interrupted, it resumes with the first artifact that is not
     whole. A second process waits for the first. Artifacts whose source folder in this repository is empty are left out,
     with a line that says so. ``after_each`` is called after every artifact made.
@@ -59,7 +60,7 @@ def ensure(progress: Say = print, after_each: Callable[[], object] | None = None
     need_commands(SERVE_COMMANDS, progress)
     with _one_at_a_time(progress):
         makes = builder()
-        recipes = [recipe(item) for item in locked()]
+        recipes = [recipe(item) for item in locked(others)]
         for item in recipes:
             for folder in missing_folders(item):
                 progress(f"mirror: {item.artifact.name} left out, {folder.relative_to(settings.REPOSITORY)} is empty")
@@ -69,7 +70,7 @@ def ensure(progress: Say = print, after_each: Callable[[], object] | None = None
             _make(makes, todo, len(present), progress, after_each)
         serve.write_times(CACHE / "times.json", [(item, makes.made(item) or {}) for item in present])
         if present == recipes and not os.environ.get(KEEP_CACHES):
-            prune(makes, present)
+            prune(makes, map(recipe, locked()))
     progress(f"mirror: {len(present)}/{len(recipes)} artifacts ready")
 
 

@@ -215,7 +215,7 @@ def in_use(builder: Builder, items: Iterable[Recipe]) -> tuple[set[Path], set[st
 
 
 def prune(builder: Builder, items: Iterable[Recipe]) -> None:
-    """When all of the lock is there: remove the compiler's caches, root file systems and what belongs to old locks."""
+    """When all that was wanted of the lock is there: remove caches, root file systems and what belongs to old locks."""
     root = builder.store.root
     for folder in (*(builder.go.root / name for name in GO_CACHES), root / "roots"):
         remove(folder)

@@ -17,7 +17,7 @@ from lab.mirror.recipes import Recipe
 from lab.mirror.store import Store, link_or_copy, same_file
 from lab.programs import Program
 
-MADE_BY = "make lab"
+MADE_BY = "make mirror"
 NGINX = """\
 # Serves {files} at the upstream paths.
 user root;

@@ -131,7 +131,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.artifacts import 
 FILES = Path(__file__).resolve().parents[2] / "roles" / "artifact" / "files"
 REMEDIES = {
     "upstream": "run `make lock-upstream` on a machine that reaches the upstream hosts",
-    "site": "run `make lab` (lab), or let `artifact_digests` name the digest file of this site's mirror",
+    "site": "run `make mirror` (lab), or let `artifact_digests` name the digest file of this site's mirror",
 }
 
 

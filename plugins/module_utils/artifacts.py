@@ -53,11 +53,11 @@ def names(lock: Mapping[str, Any]) -> list[str]:
     return list(lock["artifacts"])
 
 
-def artifacts(lock: Mapping[str, Any]) -> list[Artifact]:
-    """Every artifact at every version: all default versions first, in the order of the lock, then the others."""
+def artifacts(lock: Mapping[str, Any], others: bool = True) -> list[Artifact]:
+    """Every artifact at its default version, in the order of the lock, then at the ``others``, if these are wanted."""
     found = []
     longest = max((len(entry["versions"]) for entry in lock["artifacts"].values()), default=0)
-    for place in range(longest):
+    for place in range(longest if others else min(longest, 1)):
         for name, entry in lock["artifacts"].items():
             if place < len(entry["versions"]):
                 found.append(find(lock, name, str(entry["versions"][place])))
@@ -78,7 +78,7 @@ def find(lock: Mapping[str, Any], name: str, version: str = "", kubernetes: str 
         raise ArtifactError(
             f"the lock has no version {wanted!r} of {name}; it has: {', '.join(versions)}."
             " Choose one of these, or add the version to roles/artifact/files/lock.yml and run `make lock-upstream`"
-            " (for the lab: `make lab`)"
+            " (for the lab: `make mirror`)"
         )
     checksum = entry.get("checksum", "").replace("{version}", wanted)
     return Artifact(name, entry["kind"], wanted, entry["address"].replace("{version}", wanted), checksum)

@@ -34,6 +34,13 @@ def test_default_versions_come_before_the_others() -> None:
     assert order[0] == ("kubeadm", "1.37.2")
 
 
+def test_the_others_are_left_out_where_they_are_not_wanted() -> None:
+    wanted = {item.name: item.version for item in artifacts(LOCK, others=False)}
+    assert len(wanted) == len(artifacts(LOCK, others=False))
+    assert wanted["kubeadm"] == "1.37.2"
+    assert wanted.keys() == {item.name for item in artifacts(LOCK)}
+
+
 def test_the_first_version_is_the_default() -> None:
     assert find(LOCK, "kubelet").version == "1.37.2"
 
@@ -79,8 +86,8 @@ def test_a_mirror_holds_a_file_below_the_upstream_host(mirror: str) -> None:
 
 
 def test_a_missing_digest_names_the_file_and_the_command() -> None:
-    with pytest.raises(ArtifactError, match=r"site\.yml has no digest of kubelet 1\.37\.2 .*run `make lab`"):
-        digest_of(find(LOCK, "kubelet"), {"digests": {}}, "site.yml", "run `make lab`")
+    with pytest.raises(ArtifactError, match=r"site\.yml has no digest of kubelet 1\.37\.2 .*run `make mirror`"):
+        digest_of(find(LOCK, "kubelet"), {"digests": {}}, "site.yml", "run `make mirror`")
 
 
 @pytest.mark.parametrize("content", [{}, {"digests": None}])

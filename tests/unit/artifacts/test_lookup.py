@@ -43,12 +43,12 @@ def test_without_a_mirror_the_file_comes_from_upstream(digests: str) -> None:
 
 
 def test_a_digest_file_that_is_not_there_names_the_command() -> None:
-    with pytest.raises(AnsibleLookupError, match=r"no digest file /nowhere/digests\.yml.*make lab"):
+    with pytest.raises(AnsibleLookupError, match=r"no digest file /nowhere/digests\.yml.*make mirror"):
         ask("kubelet", digests="/nowhere/digests.yml")
 
 
 def test_a_missing_digest_names_the_command(digests: str) -> None:
-    with pytest.raises(AnsibleLookupError, match=r"no digest of kubectl 1\.37\.2.*make lab"):
+    with pytest.raises(AnsibleLookupError, match=r"no digest of kubectl 1\.37\.2.*make mirror"):
         ask("kubectl", digests=digests)
 
 

@@ -143,7 +143,7 @@ def test_published_files_are_at_the_upstream_path_and_digests_go_by_upstream_add
     assert (tmp_path / "out/files/dl.k8s.io/v1.37.2/bin/linux/amd64/kubelet").read_text() == "program"
     said = yaml.safe_load((tmp_path / "out/digests.yml").read_text())
     assert list(said["digests"]) == ["https://dl.k8s.io/v1.37.2/bin/linux/amd64/kubelet"]
-    assert said["made_by"] == "make lab"
+    assert said["made_by"] == "make mirror"
 
 
 def test_the_servers_listen_where_they_are_told(tmp_path: Path) -> None:
