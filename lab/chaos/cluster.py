@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import yaml
-
 from lab import settings
-from lab.machine import byhand, guest, image, podman, volumes
-from lab.machine.processes import wait_for
+from lab.machine import image, podman
+from lab.machine.handmade import Handmade, HandmadeError
 
-BIN = settings.REPOSITORY / ".venv" / "bin"
-GUESTS = "byhand-chaos-"
+PREFIX = "chaos-"
 JOURNALS = settings.REPOSITORY / "build" / "chaos-journals"
 """What the hosts said when a playbook failed last."""
 DISK_MIB = 640
@@ -43,15 +38,15 @@ GRANT INSERT, SELECT ON client TO chaos;
 """
 
 
-class ChaosError(RuntimeError):
-    """The rounds cannot go on; the text says why."""
+ChaosError = HandmadeError
+"""The rounds cannot go on; the text says why."""
 
 
 def _host(number: int) -> tuple[str, str]:
     return f"chaos-{number}", f"10.64.9.{150 + number}"
 
 
-class Cluster:
+class Cluster(Handmade):
     """Database hosts by name, each a guest with one disk for the data and one for the log, and who keeps backups."""
 
     def __init__(
@@ -62,25 +57,17 @@ class Cluster:
         backups: bool = False,
         suite: str = image.SUITE,
     ) -> None:
-        self.addresses = dict(_host(number) for number in range(1, size + 1))
+        super().__init__(folder, PREFIX, dict(_host(number) for number in range(1, size + 1)), suite)
         self._voters = list(self.addresses)
         self.backup = {"chaos-backup": "10.64.9.150"} if backups else {}
-        self._folder = folder
-        self._suite = suite
         self._options = dict(options or {})
-
-    @property
-    def hosts(self) -> list[str]:
-        """The hosts' names."""
-        return list(self.addresses)
 
     def boot(self) -> None:
         """Boot the guests."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with ThreadPoolExecutor(len(self.hosts)) as pool:
             list(pool.map(self._boot, self.hosts))
         for name, address in self.backup.items():
-            byhand.run(name, address, suite=self._suite)
+            self.boot_guest(name, address, {})
 
     def add(self) -> str:
         """Boot another database host, which does not vote; its name."""
@@ -100,43 +87,16 @@ class Cluster:
     def configure(self, *words: str, **options: object) -> str:
         """Have the cluster as declared, with further options; what the playbook printed. Raises ChaosError."""
         self._options |= options
-        (self._folder / "hosts.yml").write_text(yaml.safe_dump(self._inventory(), sort_keys=False), encoding="utf-8")
+        self.declare(self._inventory())
         return self.playbook("database", *words)
 
     def playbook(self, name: str, *words: str) -> str:
         """Run a playbook on the cluster, and return what it printed. Raises ChaosError with its last words."""
-        command = [
-            str(BIN / "ansible-playbook"),
-            "-i",
-            str(self._folder / "hosts.yml"),
-            f"playbooks/{name}.yml",
-            *words,
-        ]
-        environment = os.environ | {"ANSIBLE_CONFIG": str(settings.REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-        done = subprocess.run(
-            command, cwd=settings.REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=900
-        )
-        (self._folder / "playbook.log").write_text(done.stdout + done.stderr, encoding="utf-8")
+        done = self.ansible(name, *words)
         if done.returncode:
             self.journals(JOURNALS)
             said = "\n".join(f"{host}: {self._last_words(host)}" for host in self.hosts)
             raise ChaosError(f"{name}.yml ended with {done.returncode}, see {JOURNALS}:\n{done.stdout[-3000:]}\n{said}")
-        return done.stdout
-
-    def remove(self) -> None:
-        """Remove the guests and their disks, those of a run that was killed too."""
-        for found in list(guest.known()):
-            if found.uuid.startswith(GUESTS):
-                guest.remove(found)
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def run(self, host: str, *command: str, check: bool = True, timeout: float = 120) -> str:
-        """Run a command as root in a guest, whatever its network. Raises ChaosError for a failure."""
-        done = subprocess.run(
-            ["podman", "exec", f"lab-{host}", *command], capture_output=True, text=True, timeout=timeout, check=False
-        )
-        if done.returncode and check:
-            raise ChaosError(f"{host}: {' '.join(command)[:200]} ended with {done.returncode}: {done.stderr[-500:]}")
         return done.stdout
 
     def sql(self, host: str, statement: str) -> str:
@@ -203,42 +163,16 @@ class Cluster:
             " tcp_user_timeout=3000 keepalives_idle=2 keepalives_interval=1 keepalives_count=2"
         )
 
-    def start(self, host: str) -> None:
-        """Power a guest on that was powered off."""
-        found = guest.load(f"byhand-{host}")
-        if found is None:
-            raise ChaosError(f"{host} is not there")
-        guest.stop(found, seconds=0)
-        guest.start(found)
-        byhand.wait_for_ssh(self.addresses[host])
-
     def _boot(self, host: str) -> None:
-        disks = []
-        for letter in "bc":
-            file = guest.GUESTS / f"byhand-{host}" / f"disk-{letter}"
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            subprocess.run(["truncate", f"--size={DISK_MIB}M", str(file)], check=True)
-            subprocess.run(["mkfs.ext4", "-q", "-m0", str(file)], check=True)
-            disks.append(volumes.Attachment(f"{host}-{letter}", str(file), f"/dev/vd{letter}"))
-        byhand.run(host, self.addresses[host], tuple(disks), self._suite)
+        self.boot_guest(host, self.addresses[host], {"b": DISK_MIB, "c": DISK_MIB}, format_as="ext4")
         self.run(host, "sh", "-c", f"cat >/etc/systemd/system/chaos-disks.service <<'END'{DISKS}END\n")
         self.run(host, "systemctl", "enable", "--now", "chaos-disks.service")
-        if not wait_for(lambda: "running" in self.run(host, "systemctl", "is-system-running", check=False), 60, 0.2):
-            raise ChaosError(f"{host} does not finish its boot")
+        self.wait_until_booted(host)
 
     def _inventory(self) -> dict[str, object]:
-        state = self._folder / "state"
-        state.mkdir(exist_ok=True, mode=0o700)
-        known = f"-o UserKnownHostsFile={state / 'known_hosts'} -o StrictHostKeyChecking=accept-new"
         hosts = {name: {"ansible_host": address} for name, address in self.addresses.items()}
         variables = {
-            "site_name": "chaos",
-            "site_state_dir": str(state),
-            "openstack_network_cidr": f"{byhand.GATEWAY.rsplit('.', 1)[0]}.0/{byhand.PREFIX}",
-            "ansible_user": "debian",
-            "host_base_time_sync": False,  # the clock is the machine's
-            "ansible_ssh_private_key_file": str(byhand.KEY),
-            "ansible_ssh_common_args": known,
+            **self.variables("chaos"),
             "postgresql_data_dir": f"{DATA}/main",
             "postgresql_wal_dir": f"{WAL}/main",
             "postgresql_wal_keep_size": "160MB",
