@@ -36,6 +36,11 @@ GROUPS = {
     "pgbackrest": "database",
     "postgresql_backup_check": "postgresql_backup",
     "postgresql_proxy": "postgresql_backup",
+    "ceph": "ceph_mon",
+    "ceph_mgr": "ceph_mon",
+    "ceph_mds": "ceph_mds",
+    "ceph_osd": "ceph_osd",
+    "shared_filesystem": "shared_filesystem",
 }
 """Group of hosts that a role is for, where it is not the whole overlay."""
 
@@ -51,18 +56,26 @@ KNOWN_AT_RUN_TIME = {
     "kubernetes_join_offer": {"token": "abcdef.0123456789abcdef", "authority": "certificate", "lacking": []},
     "__kubernetes_control_plane_keys": {"stdout": "server: nowhere\n---keys---\nkeys"},
     "artifact_files": [],
+    "_ceph_entity": "client.admin",
+    "_ceph_key": "key",
+    "ceph_monitor_key": "key",
+    "ceph_admin_key": "key",
+    "ceph_fsid": "5d2a0a52-7d0c-4b5c-9d3e-2f9c3f6f7e01",
     "_containerd_registry": "docker.io",
     "_postgresql_proxy_certificate": "certificate",
     "_kubernetes_control_plane_component": "kube-apiserver",
 }
 """What roles observe, or give to a template; a new template that needs more of it has its value here."""
 
-DATABASE = (
+OTHER_LAYERS = (
     ("{{ groups.kubernetes[0] }}", ["postgresql", "etcd", "database"]),
     ("{{ groups.kubernetes[1] }}", ["postgresql", "etcd", "database"]),
-    ("{{ groups.kubernetes[2] }}", ["postgresql_backup", "database"]),
+    (
+        "{{ groups.kubernetes[2] }}",
+        ["postgresql_backup", "database", "ceph_mon", "ceph_osd", "ceph_mds", "shared_filesystem"],
+    ),
 )
-"""Hosts of the overlay that are taken for those of a database, and their groups."""
+"""Hosts of the overlay that are taken for those of other layers, and their groups."""
 
 NUMBER = "{{ groups.kubernetes.index(inventory_hostname) }}"
 CONTROL_PLANES = (
@@ -169,7 +182,7 @@ def render(inventory: Path, folder: Path, options: list[str], extra: dict[str, s
             {"name": "observe", "ansible.builtin.set_fact": KNOWN_AT_RUN_TIME, "vars": {"number": NUMBER}},
             *(
                 {"name": "declare", "ansible.builtin.add_host": {"name": name, "groups": groups}}
-                for name, groups in DATABASE
+                for name, groups in OTHER_LAYERS
             ),
             {"name": "observe all", "ansible.builtin.set_fact": {"kubernetes_control_planes": CONTROL_PLANES}},
         ],
