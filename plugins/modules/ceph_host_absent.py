@@ -75,6 +75,9 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.leaving impo
 from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.osd import EMPTIED
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import wait_for
 
+SETTLED_WITHIN = 60
+"""Seconds within which the cluster has taken notice of OSDs that ended."""
+
 
 def look(ceph: Ceph) -> Cluster:
     """Return the cluster as it is. Raises CephError."""
@@ -150,6 +153,10 @@ def main() -> None:
             commands = removal(found, name)
             changed = bool(commands or keys)
             if not module.check_mode:
+                if osds and not wait_for(lambda: is_safe(ceph, osds), SETTLED_WITHIN):
+                    module.fail_json(
+                        msg=f"{name} was not taken out: the others do not have all that its OSDs hold yet."
+                    )
                 forget(ceph, osds, commands, keys)
     except CephError as error:
         module.fail_json(msg=str(error))
