@@ -45,8 +45,8 @@ test: bootstrap ## every tier of tests, raising the lab when they need it (T=clo
 test-fast: bootstrap ## lint, unit tests and sanity: the inner loop
 	@$(PYTHON) -m pytest tests/unit tests/lint tests/sanity $(if $(T),-k '$(T)')
 
-test-all: bootstrap ## everything, rotation groups included, recorded in docs/test-records
-	@$(PYTHON) -m pytest --everything --record
+test-all: bootstrap ## everything, rotation groups included, recorded in docs/test-records (T=storage for a component)
+	@$(PYTHON) -m pytest --everything --record $(if $(T),-k '$(T)')
 
 lint: bootstrap ## the linters alone
 	@$(PYTHON) -m pytest tests/lint

@@ -13,10 +13,11 @@ import pytest
 from lab.bench.guests import IMAGES, PREFIX
 from lab.machine import guest
 from tests.platform.site import Lab
+from tests.platform.subjects import GPU, OVERLAY
 from tests.support import ROOT, eventually
 
 COMMAND = [sys.executable, "-m", "lab.bench", "--rounds", "1", "--quick", "--parts"]
-OVERLAY = [*COMMAND, "overlay", "relayout"]
+OVERLAY_PART = [*COMMAND, "overlay", "relayout"]
 
 
 def benchmark_guests() -> list[str]:
@@ -40,10 +41,10 @@ def assert_nothing_is_left() -> None:
     assert not IMAGES.exists()
 
 
-@pytest.mark.rotation("bench", "lab/bench", "lab/machine", "playbooks/overlay", "roles/", "plugins/")
+@pytest.mark.rotation("bench", "lab/bench", "lab/machine", *OVERLAY, *GPU)
 @pytest.mark.duration(360)
 def test_the_short_benchmark_prints_one_document_of_figures(lab: Lab) -> None:
-    figures = measured(OVERLAY)
+    figures = measured(OVERLAY_PART)
     assert {"cluster_ready", "add_worker_3", "no_change_run", "relayout", "plan_1000_cards"} <= set(figures)
     assert figures["cluster_ready"]["ours"] > 0
 
@@ -58,7 +59,7 @@ def test_the_database_is_measured_on_both_sides(host_packages: None) -> None:
 
 @pytest.mark.duration(90)
 def test_an_interrupted_benchmark_removes_its_guests(lab: Lab) -> None:
-    running = subprocess.Popen(OVERLAY, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(OVERLAY_PART, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     eventually(lambda: benchmark_guests() != [] or running.poll() is not None, 60, "the benchmark has a guest")
     running.send_signal(signal.SIGINT)
     printed, log = running.communicate(timeout=60)

@@ -8,17 +8,21 @@ from typing import Any
 import pytest
 
 from tests.platform.site import Lab
+from tests.platform.subjects import DATABASE, HOST
 
 HOSTS = ("db-1", "db-2", "db-3")
 
 pytestmark = [
     pytest.mark.rotation(
-        "database", "services/postgresql_failover", "roles/postgresql", "roles/etcd", "playbooks/database.yml",
-        "playbooks/layers/60-database", "playbooks/switchover.yml", "playbooks/remove_node.yml",
-        "plugins/modules/postgresql_member", "plugins/modules/etcd_member", "tests/platform/test_database.py",
+        "database",
+        *HOST,
+        *DATABASE,
+        "playbooks/switchover.yml",
+        "playbooks/remove_node.yml",
+        "tests/platform/test_database.py",
     ),
     pytest.mark.duration(300),
-]  # fmt: skip
+]
 
 
 def seen(lab: Lab, host: str) -> dict[str, Any]:

@@ -15,11 +15,10 @@ from lab.chaos.__main__ import LOCK
 from lab.chaos.cluster import DATA, ChaosError, Cluster
 from lab.chaos.rounds import SERVES, WELL, Writers, lost
 from tests.platform.postgresql.clients import assert_unchanged, start, stop
+from tests.platform.subjects import DATABASE, HOST
 
 pytestmark = [
-    pytest.mark.rotation(
-        "debian12", "roles/postgresql", "roles/etcd", "roles/pgbackrest", "services/postgresql_failover", "lab/machine"
-    ),
+    pytest.mark.rotation("debian12", *HOST, *DATABASE, "lab/machine"),
     pytest.mark.duration(240),
 ]
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.platform.gpus import SLICE, WHOLE, leaves, listed, listings, offered, pod, reboot, running, said
 from tests.platform.site import Lab
+from tests.platform.subjects import GPU
 from tests.support import eventually
 
 HOST = "gpu-a100-1"
@@ -30,7 +31,7 @@ for minor in map(int, sys.argv[2].split(",")):
 """Makes nodes of capabilities and tries to open them; ENXIO is the answer of a kernel without that driver."""
 
 pytestmark = [
-    pytest.mark.rotation("gpu", "roles/nvidia", "roles/kubernetes_gpu", "playbooks/gpu", "lab/gpu", "plugins/"),
+    pytest.mark.rotation("gpu", *GPU, "tests/platform/test_gpu.py"),
     pytest.mark.duration(120),
 ]
 

@@ -16,6 +16,7 @@ from lab.gpu import build
 from lab.gpu.guest import DRIVER
 from tests.platform.gpus import SLICE, WATCH, WHOLE, fault, leaves, listings, offered, pod, reboot, running
 from tests.platform.site import Lab, Run, start_playbook
+from tests.platform.subjects import GPU
 from tests.support import eventually
 
 HOST = "gpu-a100-2"
@@ -25,7 +26,7 @@ BEFORE, MIXED_FIRST, WHOLE_FIRST = "all-1g.5gb", [{"cards": [0], "slices": MIXED
 PLUGIN = "(^|/)nvidia-device-plugin$"
 
 pytestmark = [
-    pytest.mark.rotation("layouts", "roles/nvidia_mig", "playbooks/mig", "lab/gpu", "plugins/", "tests/platform/gpus"),
+    pytest.mark.rotation("layouts", *GPU, "tests/platform/test_gpu_layouts.py"),
     pytest.mark.duration(120),
 ]
 Declare = Callable[[Any], Path]

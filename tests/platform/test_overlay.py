@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.platform.site import Lab
+from tests.platform.subjects import OVERLAY
 from tests.support import eventually
 
 CONTROL_PLANE = "control-1"
+day2 = pytest.mark.rotation("day2", *OVERLAY, "playbooks/renew_certificates.yml", "playbooks/restore_etcd.yml")
 ETCD = (
     "curl --silent --fail --cacert /etc/kubernetes/pki/etcd/ca.crt "
     "--cert /etc/kubernetes/pki/etcd/healthcheck-client.crt "
@@ -117,7 +119,7 @@ def test_labels_and_taints_come_and_go_with_the_inventory(lab: Lab) -> None:
     assert seen() == (None, [])
 
 
-@pytest.mark.rotation("day2", "roles/kubernetes", "playbooks/renew_certificates", "playbooks/restore_etcd", "plugins/")
+@day2
 @pytest.mark.duration(420)
 def test_certificates_about_to_expire_are_renewed(mended: Lab) -> None:
     host = mended.ssh(CONTROL_PLANE)
@@ -135,7 +137,7 @@ def test_certificates_about_to_expire_are_renewed(mended: Lab) -> None:
     assert "will not expire" in served
 
 
-@pytest.mark.rotation("day2", "roles/kubernetes", "playbooks/renew_certificates", "playbooks/restore_etcd", "plugins/")
+@day2
 @pytest.mark.duration(180)
 def test_the_cluster_comes_back_from_a_snapshot_when_all_members_are_lost(mended: Lab) -> None:
     mended.kubectl("create", "configmap", "before-the-snapshot")
@@ -156,7 +158,7 @@ def test_the_cluster_comes_back_from_a_snapshot_when_all_members_are_lost(mended
         mended.kubectl("delete", "configmap", "before-the-snapshot", "--ignore-not-found")
 
 
-@pytest.mark.rotation("rebirth", "roles/kubernetes", "playbooks/overlay", "playbooks/restore_etcd")
+@pytest.mark.rotation("rebirth", *OVERLAY, "playbooks/restore_etcd.yml")
 @pytest.mark.duration(300)
 def test_the_cluster_comes_back_on_a_new_machine_when_its_control_plane_is_gone(mended: Lab) -> None:
     mended.kubectl("create", "configmap", "before-the-loss")

@@ -19,6 +19,7 @@ import yaml
 from lab.machine.podman import podman
 from lab.settings import SITE_STATE, STATE
 from tests.platform.site import Lab, start_playbook
+from tests.platform.subjects import OVERLAY
 from tests.platform.trial import sweep
 from tests.support import eventually
 
@@ -80,7 +81,7 @@ WATCH = (
     f" 'https://127.0.0.1:8443/api/v1/nodes?watch=true&fieldSelector=metadata.name%3D{WORKER}'"
 )
 
-PATHS = ("roles/kubernetes", "playbooks/overlay", "plugins/")
+PATHS = (*OVERLAY, "playbooks/remove_node.yml", "tests/platform/test_three_control_planes.py")
 birth = pytest.mark.rotation("birth", *PATHS)
 quorum = pytest.mark.rotation("quorum", *PATHS)
 pytestmark = pytest.mark.duration(180)

@@ -14,17 +14,22 @@ import pytest
 
 from lab import fabric
 from lab.chaos.cluster import ChaosError, Cluster
+from tests.platform.subjects import DATABASE, HOST
 
 MARKS = [
     pytest.mark.rotation(
-        "postgresql", "services/postgresql_failover", "roles/postgresql", "roles/etcd", "roles/host_certificate",
-        "roles/host_setup", "roles/pgbackrest", "playbooks/database.yml", "playbooks/restore.yml", "lab/chaos",
-        "plugins/modules/postgresql", "plugins/modules/pgbackrest", "plugins/filter/postgresql",
-        "plugins/module_utils/postgresql", "tests/platform/postgresql", "services/postgresql_backup_check",
-        "playbooks/check_backup.yml", "playbooks/layers/60-database",
+        "postgresql",
+        *HOST,
+        *DATABASE,
+        "playbooks/restore.yml",
+        "playbooks/check_backup.yml",
+        "playbooks/rotate_authority.yml",
+        "lab/chaos",
+        "lab/machine",
+        "tests/platform/postgresql",
     ),
     pytest.mark.duration(240),
-]  # fmt: skip
+]
 
 AGENTS = ("postgresql-failover-guard", "postgresql-failover")
 ASK = """

@@ -11,8 +11,8 @@ from lab.chaos.__main__ import UNSAFE
 from lab.chaos.cluster import Cluster
 from lab.chaos.faults import KINDS
 from lab.chaos.rounds import WELL, one_round
-from tests.conftest import git
 from tests.platform.postgresql.clients import MARKS, assert_unchanged
+from tests.records import git
 
 pytestmark = MARKS
 
@@ -25,7 +25,11 @@ def rotated(kinds: list[str], number: int, commit: str) -> list[str]:
     return [kinds[(turn + step) % len(kinds)] for step in range(number)]
 
 
-@pytest.mark.parametrize("kind", ["host", *rotated(sorted(set(KINDS) - {"host"}), 3, git("rev-parse", "HEAD"))])
+TURNS = rotated(sorted(set(KINDS) - {"host"}), 3, git("rev-parse", "HEAD"))
+
+
+# By the names of turns, a record of these tests holds for later commits, too.
+@pytest.mark.parametrize("kind", ["host", *TURNS], ids=["host", *(f"turn-{turn}" for turn, _ in enumerate(TURNS))])
 def test_no_fault_loses_a_commit_or_lets_two_acknowledge(cluster: Cluster, kind: str, tmp_path: Path) -> None:
     found = one_round(cluster, KINDS[kind], tmp_path)
     assert (found["lost"], found["overlaps"]) == (0, 0), found

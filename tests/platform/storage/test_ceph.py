@@ -6,15 +6,24 @@ import pytest
 
 from tests.platform.postgresql.clients import assert_unchanged
 from tests.platform.storage.cluster import FIRST, HOSTS, Storage
+from tests.platform.subjects import HOST
 
 pytestmark = [
     pytest.mark.rotation(
-        "storage", "roles/ceph", "roles/host_setup", "playbooks/storage.yml", "playbooks/layers/55-storage",
-        "plugins/modules/ceph", "plugins/module_utils/ceph", "plugins/filter/ceph", "tests/platform/storage",
+        "storage",
+        *HOST,
+        "roles/ceph",
+        "roles/shared_filesystem",
+        "playbooks/storage.yml",
+        "playbooks/layers/55-storage",
+        "plugins/modules/ceph",
+        "plugins/module_utils/ceph",
+        "plugins/filter/ceph",
         "lab/machine",
+        "tests/platform/storage",
     ),
     pytest.mark.duration(240),
-]  # fmt: skip
+]
 SECOND = next(name for name in HOSTS if name != FIRST)
 
 

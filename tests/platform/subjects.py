@@ -1,0 +1,57 @@
+"""What rotation groups are about: prefixes of the files that decide what their tests see."""
+
+HOST = (
+    "roles/artifact",
+    "roles/host_",
+    "roles/site_ca",
+    "plugins/modules/host_setup",
+    "plugins/module_utils/artifacts",
+    "plugins/module_utils/overlay",
+    "plugins/lookup",
+)
+
+OVERLAY = (
+    *HOST,
+    "roles/containerd",
+    "roles/etcd",
+    "roles/flannel",
+    "roles/kube",
+    "roles/metrics_server",
+    "roles/network_policy_agent",
+    "services/kube",
+    "services/network_policy_agent",
+    "plugins/modules/etcd",
+    "plugins/modules/kube",
+    "playbooks/overlay.yml",
+    "playbooks/layers/40-overlay",
+)
+
+GPU = (
+    "roles/gpu",
+    "roles/kubernetes_gpu",
+    "roles/nvidia",
+    "plugins/modules/gpu",
+    "plugins/modules/kubernetes_gpus",
+    "plugins/modules/nvidia",
+    "plugins/module_utils/gpu",
+    "plugins/filter/gpu",
+    "playbooks/gpu.yml",
+    "playbooks/mig.yml",
+    "playbooks/layers/50-gpu",
+    "lab/gpu",
+    "tests/platform/gpus.py",
+)
+
+DATABASE = (
+    "roles/etcd",
+    "roles/pgbackrest",
+    "roles/postgresql",
+    "services/postgresql",
+    "plugins/modules/etcd_member",
+    "plugins/modules/pgbackrest",
+    "plugins/modules/postgresql",
+    "plugins/module_utils/postgresql",
+    "plugins/filter/postgresql",
+    "playbooks/database.yml",
+    "playbooks/layers/60-database",
+)
