@@ -1,4 +1,4 @@
-"""The only place that touches the kernel: nft and two sysctls."""
+"""The only place that touches the kernel: nft, its generation and two sysctls."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from network_policy_agent.generation import generation
 from network_policy_agent.render import TABLE
 
 NFT_TIMEOUT_S = 30
@@ -24,15 +25,23 @@ class Netfilter:
         self._program = program
         self._sysctls = sysctls
         self._applied: str | None = None
+        self._generation: int | None = None
 
     def apply(self, transaction: str) -> None:
         """Apply a transaction as a whole or not at all."""
         self._run(["-f", "-"], transaction)
+        self._generation = generation()  # before the listing: what another program changes meanwhile is seen later
         self._applied = self._listing()
 
     def intact(self) -> bool:
         """Tell whether the tables are still as applied. A flush by another program would open every pod."""
-        return self._applied is not None and self._listing() == self._applied
+        now = generation()
+        if self._applied is None or (now is not None and now == self._generation):
+            return self._applied is not None
+        if self._listing() != self._applied:
+            return False
+        self._generation = now
+        return True
 
     def drops(self) -> dict[str, int]:
         """Return packets dropped since the last change of the rules, by reason."""
