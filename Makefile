@@ -4,7 +4,7 @@ T ?=
 PYTHON := .venv/bin/python
 PLAYBOOK := .venv/bin/ansible-playbook
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap lab site status capacity bench chaos-postgresql molecule mirror lab-down test test-fast test-all lint docs lock lock-upstream clean
+.PHONY: help bootstrap lab site status capacity bench bench-storage chaos-postgresql molecule mirror lab-down test test-fast test-all lint docs lock lock-upstream clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ capacity: bootstrap ## one JSON document of who holds which GPU of the lab on st
 
 bench: bootstrap ## one JSON document of measured figures on stdout (make -s bench PARTS="overlay database")
 	@$(PYTHON) -m lab.bench $(if $(PARTS),--parts $(PARTS))
+
+bench-storage: bootstrap ## the shared filesystem against a guest's local disk, one JSON document on stdout
+	@$(PYTHON) -m lab.storage
 
 chaos-postgresql: bootstrap ## let faults happen to a PostgreSQL cluster (ROUNDS=1, KINDS=process,network, RESULTS=FILE), one JSON document on stdout
 	@$(PYTHON) -m lab.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KINDS),--kinds $(KINDS)) $(if $(RESULTS),--results $(RESULTS))

@@ -13,6 +13,15 @@ description:
   - Runs on a host that has the administrator's key, and changes nothing.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
+options:
+  filesystem:
+    description: Name of the filesystem whose snapshots are listed.
+    type: str
+  folders:
+    description: Its folders whose snapshots are listed.
+    type: list
+    elements: str
+    default: []
 attributes:
   diff_mode:
     details: It changes nothing.
@@ -22,10 +31,20 @@ attributes:
 EXAMPLES = r"""
 - name: Ask how it is
   ai_infn.platform.ceph_report:
+    filesystem: trial
+    folders: [/homes]
   register: report
 """
 
 RETURN = r"""
+today:
+  description: The date on the host, in UTC, as C(YYYY-MM-DD).
+  returned: success
+  type: str
+snapshots:
+  description: Names of the snapshots, by folder of O(folders); empty while no metadata server serves.
+  returned: success
+  type: dict
 status:
   description: The answer of C(ceph status).
   returned: success
@@ -40,23 +59,36 @@ hosts:
   type: dict
 """
 
+from datetime import datetime, timezone
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.client import Ceph, CephError
+from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.folders import FolderError, mounted
 from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.osd import by_host
+from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.status import serves
 
 
 def main() -> None:
     """Ask, and return the answers."""
-    module = AnsibleModule({}, supports_check_mode=True)
+    module = AnsibleModule(
+        {"filesystem": {"type": "str"}, "folders": {"type": "list", "elements": "str", "default": []}},
+        supports_check_mode=True,
+    )
     ceph = Ceph(module.run_command)
     try:
-        module.exit_json(
-            changed=False,
-            status=ceph.ask("status"),
-            space=ceph.ask("df"),
-            hosts=by_host(ceph.ask("osd", "tree")),
-        )
-    except CephError as error:
+        answers = {
+            "status": ceph.ask("status"),
+            "space": ceph.ask("df"),
+            "hosts": by_host(ceph.ask("osd", "tree")),
+        }
+        snapshots = {}
+        # Without a metadata server that serves, a mount would wait for one.
+        if module.params["folders"] and serves(answers["status"]):
+            with mounted(module.params["filesystem"]) as tree:
+                snapshots = {path: tree.snapshots(path) for path in module.params["folders"]}
+        today = datetime.now(timezone.utc).date().isoformat()
+        module.exit_json(changed=False, today=today, snapshots=snapshots, **answers)
+    except (CephError, FolderError) as error:
         module.fail_json(msg=str(error))
 
 

@@ -76,7 +76,7 @@ steps:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.client import has_begun
-from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.folders import Folder, Tree, plan
+from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.folders import Folder, FolderError, mounted, plan
 
 FOLDER = {
     "path": {"type": "str", "required": True},
@@ -100,28 +100,18 @@ def main() -> None:
     )
     if module.check_mode and not has_begun():
         module.exit_json(changed=True, steps=[])
-    try:
-        import cephfs
-    except ImportError:
-        module.fail_json(msg="The host has no python3-cephfs, which the role ceph installs.")
-    handle = cephfs.LibCephFS(conffile="")
     steps = []
     try:
-        handle.conf_read_file("/etc/ceph/ceph.conf")
-        handle.mount(filesystem_name=module.params["filesystem"].encode())
-        tree = Tree(handle, cephfs)
-        for options in module.params["folders"]:
-            wanted = Folder(**{**options, "mode": int(options["mode"], 8)})
-            for step in plan(tree.look(wanted.path), wanted):
-                steps.append(step)
-                if not module.check_mode:
-                    tree.carry_out(step)
-    except (cephfs.Error, ValueError) as error:
-        module.fail_json(msg=f"{module.params['filesystem']}: {error}")
-    else:
-        module.exit_json(changed=bool(steps), steps=[f"{one.path} {one.verb} {one.value}" for one in steps])
-    finally:
-        handle.shutdown()
+        with mounted(module.params["filesystem"]) as tree:
+            for options in module.params["folders"]:
+                wanted = Folder(**{**options, "mode": int(options["mode"], 8)})
+                for step in plan(tree.look(wanted.path), wanted):
+                    steps.append(step)
+                    if not module.check_mode:
+                        tree.carry_out(step)
+    except (FolderError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(steps), steps=[f"{one.path} {one.verb} {one.value}" for one in steps])
 
 
 if __name__ == "__main__":

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 NAMESPACE = "ceph.dir.layout.pool_namespace"
 BYTES, FILES = "ceph.quota.max_bytes", "ceph.quota.max_files"
+
+
+class FolderError(Exception):
+    """The filesystem refused, or is not to be reached; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,40 @@ def plan(found: Folder | None, wanted: Folder) -> list[Step]:
     return steps
 
 
+@contextlib.contextmanager
+def mounted(filesystem: str) -> Iterator[Tree]:
+    """Mount a filesystem as the cluster's administrator for a while; its ``Tree``. Raises FolderError."""
+    try:
+        import cephfs
+    except ImportError:
+        raise FolderError("the host has no python3-cephfs, which the role ceph installs") from None
+    handle = cephfs.LibCephFS(conffile="")
+    try:
+        handle.conf_read_file("/etc/ceph/ceph.conf")
+        handle.mount(filesystem_name=filesystem.encode())
+        yield Tree(handle, cephfs)
+    except cephfs.Error as error:
+        raise FolderError(f"{filesystem}: {error}") from error
+    finally:
+        handle.shutdown()
+
+
 class Tree:
     """The folders of a mounted filesystem; ``handle`` is a ``LibCephFS`` of the module ``cephfs``."""
 
     def __init__(self, handle: Any, cephfs: Any) -> None:
         self._handle = handle
         self._nothing = cephfs.ObjectNotFound, cephfs.NoData
+
+    def snapshots(self, path: str) -> list[str]:
+        """Return the names of a folder's own snapshots; those of folders above it begin with ``_``."""
+        names = []
+        with self._handle.opendir(f"{path}/.snap") as found:
+            entry = self._handle.readdir(found)
+            while entry:
+                names.append(entry.d_name.decode())
+                entry = self._handle.readdir(found)
+        return sorted(name for name in names if not name.startswith((".", "_")))
 
     def look(self, path: str) -> Folder | None:
         """Return what is at a path, None for nothing."""

@@ -3,13 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any
 
 LAYER, HOST = "storage", "localhost"
 FULL_PERCENT = 80
 """Above this it is time to grow: at 85 % Ceph warns, at 95 % it takes no more writes."""
 GIB = 1 << 30
+DAILY = "daily-"
+"""How the names of daily snapshots begin (services/cephfs_snapshots); the rest is the day."""
+SNAPSHOT_DAYS = 1
+"""How old the last daily snapshot may be."""
+
+
+def serves(status: Mapping[str, Any]) -> bool:
+    """Tell from ``ceph status`` whether a metadata server serves."""
+    return any(one["status"] == "up:active" for one in status["fsmap"]["by_rank"])
 
 
 def checks(
@@ -27,6 +38,7 @@ def checks(
         _osds(status["osdmap"], answer["hosts"], list(osds)),
         _metadata(status["fsmap"], list(metadata)),
         _space(answer["space"]["stats"]),
+        _snapshots(answer["snapshots"], date.fromisoformat(answer["today"])),
     ]
 
 
@@ -67,3 +79,20 @@ def _space(stats: Mapping[str, Any]) -> dict[str, Any]:
     percent = 100 * used / total if total else 100.0
     detail = f"{percent:.0f} % of {total / GIB:.1f} GiB used, copies included; more is needed above {FULL_PERCENT} %"
     return _check("there is room", percent <= FULL_PERCENT, detail)
+
+
+def _snapshots(found: Mapping[str, Iterable[str]], today: date) -> dict[str, Any]:
+    newest = {folder: max(_days(names, today), default=None) for folder, names in found.items()}
+    ok = bool(newest) and all(day is not None and (today - day).days <= SNAPSHOT_DAYS for day in newest.values())
+    said = ", ".join(f"last of {folder}: {day or 'none'}" for folder, day in sorted(newest.items()))
+    remedy = "" if ok else ". Remedy: see journalctl -u cephfs-snapshots on the hosts with monitors."
+    return _check("snapshots are made", ok, (said or "no metadata server tells") + remedy)
+
+
+def _days(names: Iterable[str], today: date) -> Iterator[date]:
+    """Yield the days of daily snapshots; one of a day to come is a wrong clock's."""
+    for name in names:
+        with contextlib.suppress(ValueError):
+            day = date.fromisoformat(name[len(DAILY) :] if name.startswith(DAILY) else "")
+            if day <= today:
+                yield day

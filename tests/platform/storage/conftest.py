@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from lab import package_proxy
-from tests.platform.storage.cluster import Storage
+from lab.alone import alone
+from lab.storage.cluster import BUSY, LOCK, Storage
 
 
 @pytest.fixture(scope="package")
 def booted(host_packages: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
     """Two guests with nothing on them but their disks."""
     storage = Storage(tmp_path_factory.mktemp("storage") / "site")
-    with package_proxy.for_guests():
+    with alone(LOCK, BUSY), package_proxy.for_guests():
         storage.remove()
         try:
             storage.boot()

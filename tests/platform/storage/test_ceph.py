@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lab.storage.cluster import CLIENT, FIRST, HOSTS, Storage
 from tests.platform.postgresql.clients import assert_unchanged
-from tests.platform.storage.cluster import FIRST, HOSTS, Storage
 from tests.platform.subjects import HOST
 
 pytestmark = [
@@ -14,11 +14,14 @@ pytestmark = [
         *HOST,
         "roles/ceph",
         "roles/shared_filesystem",
+        "services/cephfs_snapshots",
+        "services/shared_filesystem_backup",
         "playbooks/storage.yml",
         "playbooks/layers/55-storage",
         "plugins/modules/ceph",
         "plugins/module_utils/ceph",
         "plugins/filter/ceph",
+        "lab/storage",
         "lab/machine",
         "tests/platform/storage",
     ),
@@ -91,6 +94,7 @@ def test_no_second_cluster_begins_where_the_monitor_has_lost_its_store(storage: 
 
 def test_status_tells_how_cluster_and_mounts_are(storage: Storage) -> None:
     storage.wait_until_well()
+    storage.run(CLIENT, "systemctl", "start", "shared-filesystem-backup.service")
     done = storage.playbook("status")
     checks = {(one["host"], one["check"]): one for one in storage.status()["checks"] if one["layer"] == "storage"}
     assert done.returncode == 0, storage.status()["failures"]
@@ -100,7 +104,9 @@ def test_status_tells_how_cluster_and_mounts_are(storage: Storage) -> None:
         "OSDs are up",
         "metadata servers serve",
         "there is room",
+        "snapshots are made",
         "shared filesystem is mounted",
+        "shared filesystem is backed up",
     }
     assert checks[("localhost", "OSDs are up")]["detail"] == "2 of 2 are up, 2 hold data"
 

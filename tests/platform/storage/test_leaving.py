@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.storage.cluster import CLIENT, FIRST, HOSTS, Storage
 from tests.platform.postgresql.clients import assert_unchanged
-from tests.platform.storage.cluster import CLIENT, FIRST, HOSTS, Storage
 from tests.platform.storage.test_ceph import SECOND
 from tests.platform.storage.test_ceph import pytestmark as pytestmark
 

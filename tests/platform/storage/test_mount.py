@@ -6,7 +6,7 @@ import pytest
 
 from lab.machine.handmade import HandmadeError
 from lab.machine.processes import wait_for
-from tests.platform.storage.cluster import CLIENT, FIRST, Storage
+from lab.storage.cluster import CLIENT, FIRST, Storage
 from tests.platform.storage.test_ceph import pytestmark as pytestmark
 
 SERVICE = "shared-filesystem.service"

@@ -17,6 +17,8 @@ WELL: dict[str, Any] = {
     },
     "space": {"stats": {"total_bytes": 4 << 30, "total_used_raw_bytes": 1 << 30}},
     "hosts": {"one": [0]},
+    "today": "2026-03-02",
+    "snapshots": {"/groups": ["by-hand", "daily-2026-03-02"], "/homes": ["daily-2026-02-28", "daily-2026-03-01"]},
 }
 
 
@@ -80,3 +82,22 @@ def test_the_osds_of_a_host_are_read_from_the_tree() -> None:
         ]
     }
     assert by_host(tree) == {"one": [0, 2]}
+
+
+def test_snapshots_that_are_old_are_told() -> None:
+    assert told(WELL)["snapshots are made"]["detail"] == "last of /groups: 2026-03-02, last of /homes: 2026-03-01"
+    check = told({**WELL, "today": "2026-03-03"})["snapshots are made"]
+    assert not check["ok"]
+    assert "journalctl -u cephfs-snapshots" in check["detail"]
+
+
+def test_a_snapshot_of_a_wrong_clock_hides_none_that_lacks() -> None:
+    found = {"/homes": ["daily-2036-01-01", "daily-2026-02-01", "daily-nonsense", "by-hand"]}
+    check = told({**WELL, "snapshots": found})["snapshots are made"]
+    assert not check["ok"]
+    assert "/homes: 2026-02-01" in check["detail"]
+
+
+def test_without_a_metadata_server_nothing_is_known_of_snapshots() -> None:
+    check = told({**WELL, "snapshots": {}})["snapshots are made"]
+    assert (check["ok"], check["detail"].split(".")[0]) == (False, "no metadata server tells")

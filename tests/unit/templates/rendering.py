@@ -39,8 +39,10 @@ GROUPS = {
     "ceph": "ceph_mon",
     "ceph_mgr": "ceph_mon",
     "ceph_mds": "ceph_mds",
+    "cephfs_snapshots": "ceph_mon",
     "ceph_osd": "ceph_osd",
     "shared_filesystem": "shared_filesystem",
+    "shared_filesystem_backup": "shared_filesystem",
 }
 """Group of hosts that a role is for, where it is not the whole overlay."""
 

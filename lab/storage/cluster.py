@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from lab import settings
 from lab.machine.handmade import Handmade, HandmadeError
 from lab.machine.processes import wait_for
 
@@ -15,6 +16,9 @@ HOSTS = {f"storage-{number}": f"10.64.9.{180 + number}" for number in (1, 2)}
 FIRST = "storage-1"
 CLIENT, CLIENT_ADDRESS = "storage-client", "10.64.9.190"
 DISK_MIB = 4096
+LOCK = settings.STATE / "storage.lock"
+"""Held by who has such a cluster, since its guests' names are the same for all."""
+BUSY = HandmadeError("another test or measurement of the shared filesystem runs on this machine")
 WELL = 120.0
 """Seconds within which a cluster has to be healthy."""
 
@@ -48,9 +52,16 @@ class Storage(Handmade):
             "ceph_mds": {"hosts": plain},
             "ceph_mon": {"hosts": {FIRST: {}}},
             "shared_filesystem": {"hosts": clients},
+            "shared_filesystem_backup": {"hosts": {CLIENT: {}}},
         }
         self.declare({"all": {"vars": variables, "children": groups}})
         return self.ansible(name, *words)
+
+    def declare_client_alone(self, options: dict[str, object]) -> None:
+        """Declare a site that has the client and no Ceph, with further options."""
+        hosts: dict[str, Any] = {CLIENT: {"ansible_host": CLIENT_ADDRESS}}
+        groups = {"shared_filesystem": {"hosts": hosts}}
+        self.declare({"all": {"vars": {**self.variables("trial"), **options}, "children": groups}})
 
     def converge(self, *words: str, **options: object) -> str:
         """Have the cluster as declared; what the playbook printed. Raises HandmadeError."""

@@ -1,0 +1,1 @@
+"""Daily snapshots of folders of a CephFS, of which the newest are kept."""
