@@ -76,7 +76,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.osd import E
 from ansible_collections.ai_infn.platform.plugins.module_utils.overlay.client import wait_for
 
 SETTLED_WITHIN = 60
-"""Seconds within which the cluster has taken notice of OSDs that ended."""
+"""Seconds within which the cluster has taken notice of OSDs that ended, and placement groups answer elsewhere."""
 
 
 def look(ceph: Ceph) -> Cluster:
@@ -88,6 +88,19 @@ def look(ceph: Ceph) -> Cluster:
         "filesystems": ceph.ask("fs", "dump"),
     }
     return cluster(answers, state(ceph.ask("osd", "pool", "ls", "detail"), ceph.ask("fs", "ls")).pools)
+
+
+def settled(ceph: Ceph) -> Cluster:
+    """Return the cluster when all placement groups answer, which they do not for a moment after any change.
+
+    After SETTLED_WITHIN seconds it is returned as it is. Raises CephError.
+    """
+
+    def answering() -> Cluster | None:
+        found = look(ceph)
+        return None if found.inactive else found
+
+    return wait_for(answering, SETTLED_WITHIN) or look(ceph)
 
 
 def is_safe(ceph: Ceph, osds: list[int]) -> bool:
@@ -139,7 +152,7 @@ def main() -> None:
     ceph = Ceph(module.run_command)
     changed = False
     try:
-        found = look(ceph)
+        found = settled(ceph)
         reasons, osds = objections(found, name), numbers(found, name)
         if wanted != "removable" and reasons:
             module.fail_json(msg=f"{name} was not taken out: {'; '.join(reasons)}")
