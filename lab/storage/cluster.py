@@ -84,6 +84,11 @@ class Storage(Handmade):
         """The cluster's health, with what is wrong."""
         return dict(self.ceph("health", "detail"))
 
+    def serving(self) -> str:
+        """The host whose metadata server serves."""
+        ranks = self.ceph("status")["fsmap"]["by_rank"]
+        return next(str(one["name"]) for one in ranks if one["status"] == "up:active")
+
     def read(self, host: str, path: str, seconds: float = 60) -> str:
         """The sum of a file. Raises HandmadeError with what the cluster says where it does not come in time."""
         try:

@@ -23,12 +23,11 @@ while True:
                 os.write(file, b"%010d\\n" % number)
                 os.fsync(file)
                 print(number, time.time(), flush=True)
-                time.sleep(0.02)
         finally:
             os.close(file)
     except OSError as error:
         print("#", error.errno, flush=True)
-        time.sleep(0.1)
+        time.sleep(0.1)  # between two attempts: a refusal comes at once
 """
 """Appends a number a time, and says it when fsync has returned. After an error it opens the file again and goes on."""
 PROCESS = re.compile(r"^process (\d+)$", re.MULTILINE)

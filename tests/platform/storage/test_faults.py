@@ -25,11 +25,6 @@ def kill(unit: str) -> Callable[[Storage, str], object]:
     return lambda storage, host: storage.run(host, "systemctl", "kill", "--signal=KILL", unit)
 
 
-def serving(storage: Storage) -> str:
-    """The host whose metadata server serves."""
-    return next(one["name"] for one in storage.ceph("status")["fsmap"]["by_rank"] if one["status"] == "up:active")
-
-
 def written(storage: Storage, path: str) -> str:
     """What another host reads of a file, which is more than what the client believes of it."""
     return storage.run(FIRST, "cat", path)
@@ -47,7 +42,7 @@ def folder(storage: Storage) -> str:
 
 FAULTS: dict[str, tuple[Callable[[Storage], str], Callable[[Storage, str], object]]] = {
     "osd": (lambda _: SECOND, kill("ceph-osd@*.service")),
-    "metadata-server": (serving, lambda storage, host: kill(f"ceph-mds@{host}.service")(storage, host)),
+    "metadata-server": (Storage.serving, kill("ceph-mds@*.service")),
     "storage-host": (lambda _: SECOND, Storage.start),
     "client": (lambda _: CLIENT, kill("shared-filesystem.service")),
 }
