@@ -44,6 +44,7 @@ FAULTS: dict[str, tuple[Callable[[Storage], str], Callable[[Storage, str], objec
     "osd": (lambda _: SECOND, kill("ceph-osd@*.service")),
     "metadata-server": (Storage.serving, kill("ceph-mds@*.service")),
     "storage-host": (lambda _: SECOND, Storage.start),
+    "host-with-the-monitor": (lambda _: FIRST, Storage.start),
     "client": (lambda _: CLIENT, kill("shared-filesystem.service")),
 }
 """On which host what happens."""

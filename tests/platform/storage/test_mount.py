@@ -10,6 +10,7 @@ from lab.storage.cluster import CLIENT, FIRST, Storage
 from tests.platform.storage.test_ceph import pytestmark as pytestmark
 
 SERVICE = "shared-filesystem.service"
+READ = ("timeout", "20", "cat", "/shared/homes/one/file")
 RADOS = f"rados --name client.host.{FIRST}"
 """Past the metadata servers, with the key of a host that mounts the filesystem."""
 
@@ -17,6 +18,11 @@ RADOS = f"rados --name client.host.{FIRST}"
 def shell(storage: Storage, host: str, script: str) -> str:
     """What a shell of a host's root printed."""
     return storage.run(host, "sh", "-ec", script).strip()
+
+
+def client(storage: Storage, host: str) -> str:
+    """The process that has the filesystem mounted on a host, or 0."""
+    return storage.run(host, "systemctl", "show", "--property=MainPID", "--value", SERVICE).strip()
 
 
 def refused(storage: Storage, script: str, host: str = CLIENT) -> str:
@@ -67,10 +73,26 @@ def test_the_osds_refuse_to_write_what_environments_hold(storage: Storage) -> No
 
 
 def test_a_client_that_is_killed_comes_back(storage: Storage) -> None:
-    process = shell(storage, CLIENT, f"systemctl show --property=MainPID --value {SERVICE}")
+    process = client(storage, CLIENT)
     shell(storage, CLIENT, f"kill -9 {process}")
-    assert wait_for(lambda: storage.run(CLIENT, "cat", "/shared/homes/one/file", check=False) != "", 30, 0.2)
-    assert shell(storage, CLIENT, f"systemctl show --property=MainPID --value {SERVICE}") != process
+    assert wait_for(lambda: storage.run(CLIENT, *READ, check=False) != "", 30, 0.2)
+    assert client(storage, CLIENT) != process
+
+
+@pytest.mark.parametrize("host", [CLIENT, FIRST])
+def test_a_client_that_was_turned_away_is_mounted_again(storage: Storage, host: str) -> None:
+    """The servers have ended its session twice; from the first time it recovers by itself."""
+    server = f"mds.{storage.serving()}"
+    process = client(storage, host)
+    for _ in range(2):
+        assert wait_for(lambda: storage.run(host, *READ, check=False) != "", 30, 0.5)
+        sessions = storage.ceph("tell", server, "session", "ls")
+        own = [one["id"] for one in sessions if one["client_metadata"]["entity_id"] == f"host.{host}"]
+        assert own, sessions
+        for session in own:  # that of a client which was killed before is there for a while, too
+            storage.run(FIRST, "ceph", "tell", server, "client", "evict", f"id={session}")
+    assert wait_for(lambda: client(storage, host) not in (process, "0"), 30, 0.5)
+    assert wait_for(lambda: storage.run(host, *READ, check=False) != "", 30, 0.5)
 
 
 def test_a_client_that_boots_has_it_again(storage: Storage) -> None:
