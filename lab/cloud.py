@@ -30,13 +30,13 @@ def plan(*, artifacts: bool = True) -> list[Phase]:
         Phase("openstack", "OpenStack from the lock", lambda say: build.ensure_environment().name),
         Phase("daemons", "MariaDB and RabbitMQ", lambda say: build.ensure_daemons().name, ("packages",)),
         Phase("schema", "databases laid out", lambda say: schema.ensure().name, ("openstack", "daemons")),
-        Phase("image", "machine image", lambda say: image.ensure(), ("packages",)),
+        Phase("images", "machine images", _images, ("packages",)),
         Phase("gpu", "simulated driver of the GPUs", lambda say: gpu.ensure().name, ("packages",)),
         Phase("artifacts", "artifacts of the mirror", _artifacts, ("packages",)),
         Phase("fabric", "network of the data centre", _fabric, ("packages",)),
         Phase("identity", "database, bus and identity", _identity, ("fabric", "schema")),
         Phase("control", "OpenStack's services", _control, ("identity",)),
-        Phase("offer", "flavors, image, network, quotas", _offer, ("control", "image")),
+        Phase("offer", "flavors, images, network, quotas", _offer, ("control", "images")),
         Phase("reports", "GPU servers and volume service report", _reports, ("control",)),
         Phase("prune", "what older recipes made removed", _prune, ("reports", "offer")),
         Phase("proxy", "package proxy for guests", _proxy, ("fabric",)),
@@ -92,6 +92,10 @@ def _mounts_below(*folders: str) -> list[str]:
     return [point for point in reversed(points) if any(point == f or point.startswith(f"{f}/") for f in folders)]
 
 
+def _images(say: Say) -> str:
+    return ", ".join(image.ensure(offered["suite"]) for offered in operator.catalog()["images"].values())
+
+
 def _artifacts(say: Say) -> None:
     mirror.ensure(say, others=False)
 
@@ -138,7 +142,7 @@ def _control(say: Say) -> str:
 
 
 def _offer(say: Say) -> None:
-    operator.ensure_offer(operator.connect(), image.ensure())
+    operator.ensure_offer(operator.connect())
 
 
 def _reports(say: Say) -> None:
@@ -147,6 +151,7 @@ def _reports(say: Say) -> None:
     started = {name: datetime.fromtimestamp(info["start"], UTC) for name, info in supervise.states().items()}
     operator.wait_for_reports(cloud, started)
     operator.wait_for_cards(cloud)
+    operator.wait_for_volumes(cloud)
     operator.ensure_aggregates(cloud)
 
 

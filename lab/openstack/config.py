@@ -237,6 +237,7 @@ def cinder(passwords: Mapping[str, str]) -> Sections:
         "osapi_volume_workers": "1",
         "resource_query_filters_file": str(ETC / "cinder" / "resource_filters.json"),
         "report_interval": "10",
+        "backend_stats_polling_interval": "10",  # what the scheduler missed while it started comes soon again
         "graceful_shutdown_timeout": "5",
     }
     sections["loop"] = {"volume_driver": "lab.drivers.cinder.loop.LoopDriver", "volume_backend_name": "loop"}

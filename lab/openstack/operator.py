@@ -19,6 +19,7 @@ from openstack.connection import Connection
 from lab import settings
 from lab.commands import run
 from lab.drivers.nova import inventory
+from lab.machine import image
 from lab.openstack import build, config, secrets, services
 
 CATALOG = Path(__file__).with_name("catalog.yml")
@@ -26,7 +27,6 @@ ADMIN_CLOUDS = settings.STATE / "admin-clouds.yaml"
 TENANT_CLOUDS = settings.SITE_STATE / "clouds.yaml"
 TENANT_USER = "site-admin"
 EXTERNAL_NETWORK = "external"
-IMAGE = "debian-13"
 PIN = "server"
 """Metadata of a host aggregate, and extra specification of a flavor, that bring the two together."""
 REPORTING = {
@@ -149,10 +149,10 @@ def _ensure_endpoints(cloud: Connection) -> None:
                 identity.create_endpoint(service_id=service, interface=interface, url=url, region_id=config.REGION)
 
 
-def ensure_offer(cloud: Connection, image_reference: str) -> None:
-    """Flavors, image, external network and quotas."""
+def ensure_offer(cloud: Connection) -> None:
+    """Flavors, images, external network and quotas."""
     with ThreadPoolExecutor(3) as pool:
-        jobs = [pool.submit(_ensure_flavors, cloud), pool.submit(_ensure_image, cloud, image_reference)]
+        jobs = [pool.submit(_ensure_flavors, cloud), pool.submit(_ensure_images, cloud)]
         _ensure_external_network(cloud)
         _ensure_quotas(cloud)
         for job in jobs:
@@ -188,26 +188,28 @@ def ensure_aggregates(cloud: Connection) -> None:
             cloud.compute.add_host_to_aggregate(aggregate, server)
 
 
-def _ensure_image(cloud: Connection, reference: str) -> None:
-    """The image's data is one line that names the guests' container image; a new container image replaces it."""
-    present = list(cloud.image.images(name=IMAGE, visibility="public"))
-    if any(image.properties.get("lab_reference") == reference for image in present):
-        return
-    cloud.image.create_image(
-        name=IMAGE,
-        disk_format="raw",
-        container_format="bare",
-        visibility="public",
-        min_disk=5,
-        data=reference.encode(),
-        validate_checksum=False,
-        os_distro="debian",
-        os_version="13",
-        os_admin_user="debian",
-        lab_reference=reference,
-    )
-    for old in present:
-        cloud.image.delete_image(old)
+def _ensure_images(cloud: Connection) -> None:
+    """An image's data is one line that names the guests' container image; a new container image replaces it."""
+    for name, wanted in catalog()["images"].items():
+        reference = image.ensure(wanted["suite"])
+        present = list(cloud.image.images(name=name, visibility="public"))
+        if any(one.properties.get("lab_reference") == reference for one in present):
+            continue
+        cloud.image.create_image(
+            name=name,
+            disk_format="raw",
+            container_format="bare",
+            visibility="public",
+            min_disk=5,
+            data=reference.encode(),
+            validate_checksum=False,
+            os_distro="debian",
+            os_version=wanted["version"],
+            os_admin_user="debian",
+            lab_reference=reference,
+        )
+        for old in present:
+            cloud.image.delete_image(old)
 
 
 def _ensure_external_network(cloud: Connection) -> None:
@@ -266,6 +268,16 @@ def wait_for_cards(cloud: Connection, deadline: float = 120) -> None:
         return [f"nova-compute-{host}" for host, cards in missing.items() if cards]
 
     _outwait(late, deadline, "no cards in placement")
+
+
+def wait_for_volumes(cloud: Connection, deadline: float = 120) -> None:
+    """Wait until cinder's scheduler knows where volumes have room; one that was wanted before would go to error."""
+    block_storage: Any = cloud.block_storage
+
+    def late() -> list[str]:
+        return [] if list(block_storage.backend_pools()) else ["cinder-volume"]
+
+    _outwait(late, deadline, "no room for volumes")
 
 
 def _outwait(late: Callable[[], list[str]], deadline: float, lacking: str) -> None:
