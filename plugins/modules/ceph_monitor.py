@@ -142,8 +142,8 @@ def main() -> None:
             keep_running(module.run_command, unit)
         except (CephError, OSError) as error:
             module.fail_json(msg=f"{name} has no monitor: {error}")
-        if not wait_for(lambda: has_vote(module), wait):
-            module.fail_json(msg=f"The monitor of {name} does not vote after {wait} s. See journalctl -u {unit}.")
+    if not module.check_mode and not wait_for(lambda: has_vote(module), wait):
+        module.fail_json(msg=f"The monitor of {name} does not vote after {wait} s. See journalctl -u {unit}.")
     module.exit_json(changed=changed, folder=folder)
 
 
