@@ -30,6 +30,7 @@ def shell(storage: Storage, script: str) -> str:
 @pytest.fixture(scope="module")
 def backed_up(storage: Storage) -> str:
     """What a home was when it was backed up; it is gone since."""
+    storage.run(CLIENT, "systemctl", "start", SERVICE)  # one that runs already has ended, too
     shell(storage, MAKE)
     storage.run(FIRST, "python3", "-c", TAKE_AWAY, *names(storage))
     storage.run(FIRST, "systemctl", "start", TURN)
