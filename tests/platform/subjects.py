@@ -55,3 +55,15 @@ DATABASE = (
     "playbooks/database.yml",
     "playbooks/layers/60-database",
 )
+
+STORAGE = (
+    "roles/ceph",
+    "roles/shared_filesystem",
+    "services/cephfs_snapshots",
+    "services/shared_filesystem_backup",
+    "playbooks/storage.yml",
+    "playbooks/layers/55-storage",
+    "plugins/modules/ceph",
+    "plugins/module_utils/ceph",
+    "plugins/filter/ceph",
+)

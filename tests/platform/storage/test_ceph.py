@@ -6,25 +6,10 @@ import pytest
 
 from lab.storage.cluster import CLIENT, FIRST, HOSTS, Storage
 from tests.platform.postgresql.clients import assert_unchanged
-from tests.platform.subjects import HOST
+from tests.platform.subjects import HOST, STORAGE
 
 pytestmark = [
-    pytest.mark.rotation(
-        "storage",
-        *HOST,
-        "roles/ceph",
-        "roles/shared_filesystem",
-        "services/cephfs_snapshots",
-        "services/shared_filesystem_backup",
-        "playbooks/storage.yml",
-        "playbooks/layers/55-storage",
-        "plugins/modules/ceph",
-        "plugins/module_utils/ceph",
-        "plugins/filter/ceph",
-        "lab/storage",
-        "lab/machine",
-        "tests/platform/storage",
-    ),
+    pytest.mark.rotation("storage", *HOST, *STORAGE, "lab/storage", "lab/machine", "tests/platform/storage"),
     pytest.mark.duration(240),
 ]
 SECOND = next(name for name in HOSTS if name != FIRST)
