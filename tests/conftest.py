@@ -47,9 +47,18 @@ def tier(item: pytest.Item) -> int:
     return TIERS.index(folder) if folder in TIERS else len(TIERS)
 
 
+def turn(item: pytest.Item) -> tuple[int, bool, bool, bool]:
+    """When a test runs: guests by themselves before the lab, whose load they would share, and its rotation groups late.
+
+    So a deadline that comes too soon leaves out what is in a record or comes in turn.
+    """
+    marked = [item.get_closest_marker(name) is not None for name in ("last", "rotation")]
+    return tier(item), marked[0], "raised" in getattr(item, "fixturenames", ()), marked[1]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: (tier(item), item.get_closest_marker("last") is not None))
+    items.sort(key=turn)
     groups: dict[str, records.Group] = {}
     for item in items:
         for mark in item.iter_markers("rotation"):
