@@ -23,6 +23,7 @@ while True:
                 os.write(file, b"%010d\\n" % number)
                 os.fsync(file)
                 print(number, time.time(), flush=True)
+                time.sleep(0.02)  # without it a killed client lost a write, see docs/storage.md
         finally:
             os.close(file)
     except OSError as error:
