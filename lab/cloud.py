@@ -14,7 +14,7 @@ from lab.commands import run
 from lab.drivers.cleanup import cleanup, remove_guests
 from lab.gpu import build as gpu
 from lab.machine import image, podman
-from lab.openstack import build, daemons, operator, schema, services
+from lab.openstack import build, daemons, operator, reports, schema, services
 from lab.phases import Phase
 
 Say = Callable[[str], None]
@@ -149,9 +149,9 @@ def _reports(say: Say) -> None:
     podman.thaw()  # a benchmark that was killed may have left servers frozen
     cloud = operator.connect()
     started = {name: datetime.fromtimestamp(info["start"], UTC) for name, info in supervise.states().items()}
-    operator.wait_for_reports(cloud, started)
-    operator.wait_for_cards(cloud)
-    operator.wait_for_volumes(cloud)
+    reports.wait_for_reports(cloud, started)
+    reports.wait_for_cards(cloud)
+    reports.wait_for_volumes(cloud)
     operator.ensure_aggregates(cloud)
 
 

@@ -7,7 +7,7 @@ from configparser import ConfigParser
 import pytest
 
 from lab import settings
-from lab.openstack import config, daemons, operator, secrets, services
+from lab.openstack import config, daemons, operator, reports, secrets, services
 
 PASSWORDS = {name: f"pass-{name}" for name in secrets.NAMES}
 
@@ -55,7 +55,7 @@ def test_programs_wait_only_for_programs_that_exist() -> None:
 
 def test_every_worker_without_a_port_is_expected_to_report() -> None:
     workers = {program.name for program in services.workers()} - {"network-agent"}
-    assert set(operator.REPORTING) == workers
+    assert set(reports.REPORTING) == workers
 
 
 def test_tenant_networks_leave_room_for_vxlan() -> None:

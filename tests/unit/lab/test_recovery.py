@@ -9,10 +9,10 @@ import pytest
 
 from lab import processes, settings, sysctls
 from lab.drivers.nova import inventory
-from lab.openstack import operator
+from lab.openstack import reports
 
 NAME = "nova-compute-gpu-server-1"
-STARTED = {name: datetime(2026, 11, 24, 8, 0, tzinfo=UTC) for name in operator.REPORTING}
+STARTED = {name: datetime(2026, 11, 24, 8, 0, tzinfo=UTC) for name in reports.REPORTING}
 
 
 def test_the_mark_is_a_whole_variable() -> None:
@@ -47,29 +47,29 @@ def test_a_program_whose_title_lies_over_its_environment_is_known_by_its_folder(
     assert sorted(process.pid for process in processes.marked(tmp_path)) == [101, 103]
 
 
-def reports(time: str | None) -> dict[tuple[str, str], str | None]:
-    return dict.fromkeys(operator.REPORTING.values(), time)
+def reported(time: str | None) -> dict[tuple[str, str], str | None]:
+    return dict.fromkeys(reports.REPORTING.values(), time)
 
 
 def test_a_report_from_before_the_start_does_not_count() -> None:
-    assert set(operator.missing_reports(reports("2026-11-24T07:59:59.000000"), STARTED)) == set(operator.REPORTING)
+    assert set(reports.missing_reports(reported("2026-11-24T07:59:59.000000"), STARTED)) == set(reports.REPORTING)
 
 
 def test_a_report_since_the_start_counts() -> None:
-    assert operator.missing_reports(reports("2026-11-24T08:00:07.000000"), STARTED) == []
+    assert reports.missing_reports(reported("2026-11-24T08:00:07.000000"), STARTED) == []
 
 
 def test_the_program_that_never_reported_is_named() -> None:
-    known = reports("2026-11-24T08:00:07Z")
-    del known[operator.REPORTING[NAME]]
-    assert operator.missing_reports(known, STARTED) == [NAME]
+    known = reported("2026-11-24T08:00:07Z")
+    del known[reports.REPORTING[NAME]]
+    assert reports.missing_reports(known, STARTED) == [NAME]
 
 
 def test_a_server_whose_cards_placement_does_not_know_is_waited_for() -> None:
     server = inventory.server("gpu-server-2")
-    assert operator.missing_cards(server, {}) == ["CUSTOM_GPU_A100", "CUSTOM_GPU_A30"]
-    assert operator.missing_cards(server, {"CUSTOM_GPU_A100": 1, "CUSTOM_GPU_A30": 1}) == ["CUSTOM_GPU_A100"]
-    assert operator.missing_cards(server, {**server.gpus, "VCPU": 8}) == []
+    assert reports.missing_cards(server, {}) == ["CUSTOM_GPU_A100", "CUSTOM_GPU_A30"]
+    assert reports.missing_cards(server, {"CUSTOM_GPU_A100": 1, "CUSTOM_GPU_A30": 1}) == ["CUSTOM_GPU_A100"]
+    assert reports.missing_cards(server, {**server.gpus, "VCPU": 8}) == []
 
 
 def test_only_settings_that_are_too_low_are_raised() -> None:
