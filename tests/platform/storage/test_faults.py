@@ -63,7 +63,8 @@ def test_writing_goes_on_and_nothing_is_lost(storage: Storage, folder: str, faul
         until = time.time()
     said = writer.acknowledged()
     print(f"{fault}: {len(said)} writes, the longest pause was {longest_pause(said, until):.1f} s")
-    assert lost(said, written(storage, path)) == []
+    text = written(storage, path)
+    assert lost(said, text) == [], text
     storage.wait_until_well()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from lab.machine.handmade import HandmadeError
 from lab.machine.processes import wait_for
-from lab.storage.cluster import CLIENT, FIRST, Storage
+from lab.storage.cluster import CLIENT, FIRST, HOSTS, Storage
 from tests.platform.storage.test_ceph import pytestmark as pytestmark
 
 SERVICE = "shared-filesystem.service"
@@ -93,6 +93,20 @@ def test_a_client_that_was_turned_away_is_mounted_again(storage: Storage, host: 
             storage.run(FIRST, "ceph", "tell", server, "client", "evict", f"id={session}")
     assert wait_for(lambda: client(storage, host) not in (process, "0"), 30, 0.5)
     assert wait_for(lambda: storage.run(host, *READ, check=False) != "", 30, 0.5)
+
+
+def test_a_client_that_mounts_while_nobody_serves_waits(storage: Storage) -> None:
+    """A unit that failed would fail the run that had restarted it, as where one server takes over from another."""
+    before = client(storage, CLIENT)
+    for host in HOSTS:
+        shell(storage, host, f"systemctl stop ceph-mds@{host}")
+    storage.run(CLIENT, "systemctl", "restart", "--no-block", SERVICE)
+    assert wait_for(lambda: client(storage, CLIENT) not in (before, "0"), 60, 0.2)
+    mounting = client(storage, CLIENT)
+    for host in HOSTS:
+        shell(storage, host, f"systemctl start ceph-mds@{host}")
+    assert wait_for(lambda: storage.run(CLIENT, *READ, check=False) != "", 90, 0.5)
+    assert client(storage, CLIENT) == mounting
 
 
 def test_a_client_that_boots_has_it_again(storage: Storage) -> None:
