@@ -111,7 +111,7 @@ class Site:
     def preflight(self) -> Outcome:
         """Run the layer's checks of hosts."""
         hook = {"ansible.builtin.include_tasks": "layers/50-gpu/preflight_host.yml"}
-        return self.run([{"hosts": "all", "gather_facts": False, "tasks": [hook]}])
+        return self.run([{"hosts": "gpu", "gather_facts": False, "tasks": [hook]}])
 
 
 @pytest.fixture
