@@ -67,3 +67,12 @@ STORAGE = (
     "plugins/module_utils/ceph",
     "plugins/filter/ceph",
 )
+
+IDENTITY = (
+    "roles/identity",
+    "services/identity",
+    "plugins/filter/identity",
+    "plugins/module_utils/identity",
+    "playbooks/identity.yml",
+    "playbooks/layers/65-identity",
+)

@@ -40,6 +40,7 @@ GROUPS = {
     "ceph_mgr": "ceph_mon",
     "ceph_mds": "ceph_mds",
     "cephfs_snapshots": "ceph_mon",
+    "identity": "ceph_mon",
     "ceph_osd": "ceph_osd",
     "shared_filesystem": "shared_filesystem",
     "shared_filesystem_backup": "shared_filesystem",

@@ -1,0 +1,221 @@
+"""Accounts of the lab: numbers that are nobody else's, homes with quotas, and what becomes of who leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.platform.site import Lab
+from tests.platform.subjects import IDENTITY
+from tests.support import eventually
+
+CLIENT = "worker-1"
+SERVERS = ("storage-1", "storage-2", "storage-3")
+ISSUER = "https://iam.example/"
+
+pytestmark = [
+    pytest.mark.rotation("identity", *IDENTITY, "tests/platform/test_identity.py"),
+    pytest.mark.duration(60),
+]
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Accounts as a service has them that lets users log in."""
+
+    hosts: dict[str, Any]
+    leader: str
+    mark: str
+    """What all subjects and groups begin with, since numbers are for ever."""
+
+    def sql(self, statement: str) -> str:
+        """What the database answers to such a service. Raises AssertionError for a refusal, with what it says."""
+        words = f"sudo -u postgres psql -v ON_ERROR_STOP=1 -qAtd identity <<'END'\n{statement}\nEND"
+        return str(self.hosts[self.leader].check_output(words))
+
+    def asked(self, subject: str, name: str = "alice", teams: tuple[str, ...] = ()) -> str:
+        """The statement of a login."""
+        groups = ",".join(f"'{self.mark}-{team}'" for team in teams)
+        login = f"identity.login('{ISSUER}', '{self.mark}-{subject}', '{name}', ARRAY[{groups}]::text[])"
+        return f"SET ROLE identity_client; SELECT {login};"
+
+    def login(self, subject: str, name: str = "alice", teams: tuple[str, ...] = ()) -> dict[str, Any]:
+        """The account of a subject, once its folders are made."""
+        number = json.loads(self.sql(self.asked(subject, name, teams)))["number"]
+        found: dict[str, Any] = {}
+
+        def ready() -> bool:
+            found.update(json.loads(self.sql(f"SELECT identity.whois({number})")))
+            return bool(found["ready"]) and all(team["ready"] for team in found["groups"])
+
+        eventually(ready, 30, f"the folders of {subject} are made")
+        return found
+
+    def identity(self, *words: object) -> str:
+        """What the command says to an administrator."""
+        return str(self.hosts[SERVERS[0]].check_output("identity " + " ".join(map(str, words))))
+
+    def becomes(self, number: int, folder: str) -> None:
+        """Wait until a home is as the database is to say of it."""
+        query = f"SELECT folder FROM identity.account WHERE number = {number}"
+        eventually(lambda: self.sql(query) == folder, 30, f"home {number} is {folder}")
+
+    def as_user(self, account: dict[str, Any], script: str, host: str = CLIENT) -> Any:
+        """What a shell of an account's own does on a host that has the filesystem."""
+        number, teams = account["number"], ",".join(str(team["number"]) for team in account["groups"])
+        groups = f"--groups={teams}" if teams else "--clear-groups"
+        return self.hosts[host].run(f"setpriv --reuid={number} --regid={number} {groups} sh -ec '{script}'")
+
+
+@pytest.fixture(scope="module")
+def accounts(raised: Lab) -> Iterator[Accounts]:
+    hosts = {name: raised.connection(variables) for name, variables in raised.hostvars().items()}
+    leader = json.loads(hosts["db-1"].run("postgresql-failover status").stdout)["leader"]
+    made = Accounts(hosts, leader, uuid4().hex[:8])
+    yield made
+    for one in json.loads(made.identity("list"))["accounts"]:
+        if one["subject"].startswith(made.mark):
+            made.identity("leave", one["number"])
+
+
+def home(account: dict[str, Any]) -> str:
+    return f"/shared/homes/{account['number']}"
+
+
+def test_a_first_login_gives_a_number_a_home_and_group_folders(accounts: Accounts) -> None:
+    alice = accounts.login("one", teams=("physics", "top/kid"))
+    host = accounts.hosts[CLIENT]
+    number = alice["number"]
+    assert host.check_output(f"stat -c '%u %g %a' {home(alice)}") == f"{number} {number} 700"
+    for team in alice["groups"]:
+        assert host.check_output(f"stat -c '%u %g %a' /shared/groups/{team['number']}") == f"0 {team['number']} 2770"
+    assert accounts.login("one", name="alice.renamed", teams=("physics", "top/kid"))["number"] == number
+    assert [team["name"] for team in accounts.login("one", teams=("physics",))["groups"]] == [
+        f"{accounts.mark}-physics"
+    ]
+
+
+def test_members_of_a_group_share_its_folder_and_others_do_not_read_it(accounts: Accounts) -> None:
+    one, two, other = (
+        accounts.login("m1", teams=("share",)),
+        accounts.login("m2", teams=("share",)),
+        accounts.login("m3"),
+    )
+    (team,) = one["groups"]
+    path = f"/shared/groups/{team['number']}/file"
+    assert accounts.as_user(one, f"umask 002; echo one >{path}").rc == 0
+    assert accounts.as_user(two, f"echo two >>{path} && cat {path}", "worker-2").stdout == "one\ntwo\n"
+    assert "Permission denied" in accounts.as_user(other, f"cat {path}").stderr
+
+
+def test_another_account_with_an_old_name_has_another_number_and_an_empty_home(accounts: Accounts) -> None:
+    old = accounts.login("old", name="bob")
+    assert accounts.as_user(old, f"echo secret >{home(old)}/file").rc == 0
+    new = accounts.login("new", name="bob")
+    assert new["number"] != old["number"]
+    assert accounts.as_user(new, f"ls -A {home(new)}").stdout == ""
+    assert "Permission denied" in accounts.as_user(new, f"cat {home(old)}/file").stderr
+
+
+def test_a_quota_stops_a_write_and_what_is_there_stays_readable_and_can_be_removed(accounts: Accounts) -> None:
+    """Ceph's clients look at sizes a little later, so somewhat more than the quota is written."""
+    account = accounts.login("quota")
+    accounts.sql(f"UPDATE identity.account SET quota_bytes = 16777216 WHERE number = {account['number']}")
+    program = f"import os; print(os.getxattr('{home(account)}', 'ceph.quota.max_bytes').decode())"
+    asked = f'python3 -c "{program}"'
+    eventually(lambda: accounts.hosts[CLIENT].run(asked).stdout.strip() == "16777216", 30, "the quota is smaller")
+    for number in range(20):
+        done = accounts.as_user(
+            account, f"head -c 16M /dev/zero >{home(account)}/{number} && sync {home(account)}/{number}"
+        )
+        if done.rc != 0:
+            break
+    assert "Disk quota exceeded" in done.stderr
+    assert accounts.as_user(account, f"wc -c <{home(account)}/0").stdout.strip() == str(16 << 20)
+    name = f"accounts {account['number']} (alice)"
+    eventually(lambda: name in json.loads(accounts.identity("report"))["nearly_full"], 30, "it is reported")
+    assert accounts.as_user(account, f"rm {home(account)}/*").rc == 0
+
+
+def test_who_leaves_cannot_log_in_and_comes_back_to_the_same_home(accounts: Accounts) -> None:
+    account = accounts.login("leaver")
+    accounts.as_user(account, f"echo thesis >{home(account)}/file")
+    accounts.identity("leave", account["number"])
+    accounts.becomes(account["number"], "archived")
+    assert accounts.hosts[CLIENT].run(f"ls {home(account)}").rc != 0
+    assert "Permission denied" in accounts.as_user(account, "ls /shared/homes/archive").stderr
+    with pytest.raises(AssertionError, match="has left"):
+        accounts.login("leaver")
+    accounts.identity("return", account["number"])
+    assert accounts.login("leaver")["number"] == account["number"]
+    assert accounts.as_user(account, f"cat {home(account)}/file").stdout == "thesis\n"
+
+
+def test_an_archived_home_is_removed_when_its_time_is_over_and_its_number_is_nobody_elses(accounts: Accounts) -> None:
+    account = accounts.login("gone")
+    accounts.as_user(account, f"mkdir -p {home(account)}/a/b && echo x >{home(account)}/a/b/file")
+    accounts.identity("leave", account["number"])
+    accounts.becomes(account["number"], "archived")
+    accounts.sql(f"UPDATE identity.account SET left_at = now() - interval '91 days' WHERE number = {account['number']}")
+    accounts.becomes(account["number"], "removed")
+    assert accounts.hosts[CLIENT].run(f"ls /shared/homes/archive/{account['number']}").rc != 0
+    assert accounts.login("next")["number"] > account["number"]
+
+
+def test_logins_at_the_same_time_give_each_account_one_number(accounts: Accounts) -> None:
+    statements = "\n".join(
+        accounts.asked(f"many-{number}", teams=("many", f"some-{number % 3}")) for number in range(20)
+    )
+    with ThreadPoolExecutor(4) as pool:
+        answers = [line for said in pool.map(accounts.sql, [statements] * 4) for line in said.splitlines()]
+    numbers = {(one["subject"], one["number"]) for one in map(json.loads, answers)}
+    assert (len(answers), len(numbers), len({number for _, number in numbers})) == (80, 20, 20)
+
+
+def test_one_host_that_is_left_makes_the_folders(accounts: Accounts) -> None:
+    others = [accounts.hosts[server] for server in SERVERS[1:]]
+    for host in others:
+        host.check_output("systemctl stop identity")
+    try:
+        accounts.login("alone")
+    finally:
+        for host in others:
+            host.check_output("systemctl start identity")
+
+
+def test_accounts_of_a_site_keep_their_numbers(accounts: Accounts) -> None:
+    host = accounts.hosts[SERVERS[0]]
+    taken = accounts.login("taken")["number"]
+    lines = [f"{ISSUER},{accounts.mark}-import,carol,{taken + 1000}", f"{ISSUER},{accounts.mark}-wrong,dave,{taken}"]
+    program = "cat >/run/accounts.csv; identity import /run/accounts.csv; code=$?; rm /run/accounts.csv; exit $code"
+    for text, code, said in (
+        (lines, 1, f"dave is to have the number {taken}"),
+        (lines[:1], 0, "1 accounts are new"),
+        (lines[:1], 0, "0 accounts are new"),
+    ):
+        content = "\n".join(["issuer,subject,name,number", *text])
+        done = host.run(f"echo '{content}' | sh -c '{program}'")
+        assert (done.rc, said in done.stdout + done.stderr) == (code, True), done
+    assert accounts.login("import", name="carol")["number"] == taken + 1000
+
+
+def test_a_service_that_lets_users_log_in_does_no_more(accounts: Accounts) -> None:
+    for statement in (
+        "SELECT * FROM identity.account",
+        "UPDATE identity.account SET number = 0",
+        "DROP SCHEMA identity",
+    ):
+        with pytest.raises(AssertionError, match=r"permission denied|must be owner"):
+            accounts.sql(f"SET ROLE identity_client; {statement}")
+
+
+def test_its_key_of_ceph_reads_no_file(accounts: Accounts) -> None:
+    host = accounts.hosts[SERVERS[0]]
+    done = host.run("rados --name client.identity --keyring /etc/identity/keyring --pool lab_data --namespace homes ls")
+    assert done.rc != 0 and "not permitted" in done.stderr
