@@ -25,7 +25,10 @@ TIERS = ("lint", "unit", "sanity", "platform")
 """Folders of tests in the order in which they run: the cheapest answer first."""
 
 STARTED = time.monotonic()
+RAISING_S = 1200
+"""What it takes to raise the lab, before the first test that needs it."""
 NOT_RUN = pytest.StashKey[list[str]]()
+RAISED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "last: runs after everything else, since it ends the lab")
     config.addinivalue_line("markers", "duration(seconds): time the test needs before the deadline")
     config.stash[NOT_RUN] = []
+    config.stash[RAISED] = False
 
 
 def tier(item: pytest.Item) -> int:
@@ -84,10 +88,14 @@ def host_packages() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     deadline = float(os.environ.get("CI_DEADLINE_S") or "inf")
     needed = max((mark.args[0] for mark in item.iter_markers("duration")), default=30)
+    in_lab = "raised" in getattr(item, "fixturenames", ())
+    if in_lab and not item.config.stash[RAISED]:
+        needed += RAISING_S
     left = deadline - (time.monotonic() - STARTED)
     if needed > left:
         item.config.stash[NOT_RUN].append(f"{item.nodeid} (needs {needed:.0f} s, {left:.0f} s are left)")
         pytest.skip(f"not run: needs {needed:.0f} s, {left:.0f} s are left before the deadline")
+    item.config.stash[RAISED] |= in_lab
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
