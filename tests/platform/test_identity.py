@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tests.platform.site import Lab
-from tests.platform.subjects import IDENTITY
+from tests.platform.subjects import HOST, IDENTITY
 from tests.support import eventually
 
 CLIENT = "worker-1"
@@ -20,7 +20,7 @@ SERVERS = ("storage-1", "storage-2", "storage-3")
 ISSUER = "https://iam.example/"
 
 pytestmark = [
-    pytest.mark.rotation("identity", *IDENTITY, "tests/platform/test_identity.py"),
+    pytest.mark.rotation("identity", *HOST, *IDENTITY, "tests/platform/test_identity.py"),
     pytest.mark.duration(60),
 ]
 
@@ -145,7 +145,7 @@ def test_a_quota_stops_a_write_and_what_is_there_stays_readable_and_can_be_remov
 
 def test_who_leaves_cannot_log_in_and_comes_back_to_the_same_home(accounts: Accounts) -> None:
     account = accounts.login("leaver")
-    accounts.as_user(account, f"echo thesis >{home(account)}/file")
+    assert accounts.as_user(account, f"echo thesis >{home(account)}/file").rc == 0
     accounts.identity("leave", account["number"])
     accounts.becomes(account["number"], "archived")
     assert accounts.hosts[CLIENT].run(f"ls {home(account)}").rc != 0
@@ -159,7 +159,7 @@ def test_who_leaves_cannot_log_in_and_comes_back_to_the_same_home(accounts: Acco
 
 def test_an_archived_home_is_removed_when_its_time_is_over_and_its_number_is_nobody_elses(accounts: Accounts) -> None:
     account = accounts.login("gone")
-    accounts.as_user(account, f"mkdir -p {home(account)}/a/b && echo x >{home(account)}/a/b/file")
+    assert accounts.as_user(account, f"mkdir -p {home(account)}/a/b && echo x >{home(account)}/a/b/file").rc == 0
     accounts.identity("leave", account["number"])
     accounts.becomes(account["number"], "archived")
     accounts.sql(f"UPDATE identity.account SET left_at = now() - interval '91 days' WHERE number = {account['number']}")
