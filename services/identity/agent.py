@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-
-class Folders(Protocol):
-    """Where folders are; ``identity.folders`` has those of a CephFS."""
-
-    def have_home(self, number: int, quota: int) -> None: ...
-    def have_group(self, number: int, quota: int) -> None: ...
-    def archive_home(self, number: int) -> None: ...
-    def remove_archived(self, number: int) -> None: ...
+from identity.folders import Folders
 
 
 @dataclass(frozen=True)
