@@ -25,6 +25,8 @@ DYNAMIC_MAJORS = range(234, 255)
 CONFIG_CAPABILITY = 1
 MONITOR_CAPABILITY = 2
 FIRST_CAPABILITY = 3
+NUMBERED_CARDS = 32
+"""So many have their minor numbers listed, whether they are there or not."""
 INSTANCES_OF_CARD = 15
 COMPUTES_OF_INSTANCE = 8
 MIG_MINORS = "/proc/driver/nvidia-caps/mig-minors"
@@ -67,16 +69,20 @@ def compute_capability(card: int, instance: int, compute: int) -> int:
     return instance_capability(card, instance) + 1 + compute
 
 
-def capabilities(cards: Iterable[Card]) -> dict[str, int]:
-    """Minor numbers by their names in mig-minors; there is one for each instance that could be."""
+def capabilities(minors: Iterable[int]) -> dict[str, int]:
+    """Minor numbers by their names, of every instance that the cards with these ``minors`` could have."""
     found = {"config": CONFIG_CAPABILITY, "monitor": MONITOR_CAPABILITY}
-    for card in cards:
-        for instance in range(INSTANCES_OF_CARD if card.capable else 0):
-            name = f"gpu{card.minor}/gi{instance}"
-            found[f"{name}/access"] = instance_capability(card.minor, instance)
+    for card in minors:
+        for instance in range(INSTANCES_OF_CARD):
+            name = f"gpu{card}/gi{instance}"
+            found[f"{name}/access"] = instance_capability(card, instance)
             for compute in range(COMPUTES_OF_INSTANCE):
-                found[f"{name}/ci{compute}/access"] = compute_capability(card.minor, instance, compute)
+                found[f"{name}/ci{compute}/access"] = compute_capability(card, instance, compute)
     return found
+
+
+def _capable(cards: Iterable[Card]) -> list[int]:
+    return [card.minor for card in cards if card.capable]
 
 
 def _mode(name: str) -> int:
@@ -94,26 +100,26 @@ def nodes(cards: Sequence[Card], capability_major: int, memory_major: int) -> li
     own = [Node(f"/dev/nvidia{card.minor}", MAJOR, card.minor, 0o666) for card in cards]
     caps = [
         Node(f"/dev/nvidia-caps/nvidia-cap{minor}", capability_major, minor, _mode(name))
-        for name, minor in capabilities(cards).items()
+        for name, minor in capabilities(_capable(cards)).items()
     ]
     return [*fixed, *own, *caps]
 
 
 def _information(card: Card) -> str:
     fields = {
-        "Model": card.model.product,
-        "IRQ": 0,
-        "GPU UUID": card.uuid,
-        "Video BIOS": "??.??.??.??.??",
-        "Bus Type": "PCIe",
-        "DMA Size": "47 bits",
-        "DMA Mask": "0x7fffffffffff",
-        "Bus Location": card.address,
-        "Device Minor": card.minor,
-        "GPU Firmware": DRIVER_VERSION,
-        "GPU Excluded": "No",
+        "Model: \t\t": card.model.product,
+        "IRQ:   \t\t": 0,
+        "GPU UUID: \t": card.uuid,
+        "Video BIOS: \t": "??.??.??.??.??",
+        "Bus Type: \t": "PCIe",
+        "DMA Size: \t": "47 bits",
+        "DMA Mask: \t": "0x7fffffffffff",
+        "Bus Location: \t": card.address,
+        "Device Minor: \t": card.minor,
+        "GPU Firmware: \t": DRIVER_VERSION,
+        "GPU Excluded:\t": "No",
     }
-    return "".join(f"{name + ':':<17}{value}\n" for name, value in fields.items())
+    return "".join(f"{name} {value}\n" for name, value in fields.items())
 
 
 def _capability_path(name: str) -> str:
@@ -124,15 +130,14 @@ def _capability_path(name: str) -> str:
 
 def proc_files(cards: Sequence[Card]) -> dict[str, str]:
     """Files below /proc/driver, by path."""
-    minors = capabilities(cards)
     files = {
         "/proc/driver/nvidia/version": f"{VERSION_LINE}  {DRIVER_VERSION}  ({NOTICE})\n",
         "/proc/driver/nvidia/params": "ModifyDeviceFiles: 0\nDeviceFileUID: 0\nDeviceFileGID: 0\nDeviceFileMode: 438\n",
-        MIG_MINORS: "".join(f"{name} {minor}\n" for name, minor in minors.items()),
+        MIG_MINORS: "".join(f"{name} {minor}\n" for name, minor in capabilities(range(NUMBERED_CARDS)).items()),
     }
     for card in cards:
         files[f"/proc/driver/nvidia/gpus/{card.address}/information"] = _information(card)
-    for name, minor in minors.items():
+    for name, minor in capabilities(_capable(cards)).items():
         files[f"/proc/driver/nvidia/capabilities/{_capability_path(name)}"] = (
             f"DeviceFileMinor: {minor}\nDeviceFileMode: {_mode(name)}\nDeviceFileModify: 0\n"
         )

@@ -107,8 +107,6 @@ nvmlReturn_t nvmlDeviceGetGpuInstances(nvmlDevice_t device, unsigned int profile
     const struct profile *profile = profile_by_id(view.card, profileId);
     if (!count || !profile)
         return NVML_ERROR_INVALID_ARGUMENT;
-    if (!view.state->mode)
-        return NVML_ERROR_NOT_SUPPORTED;
     *count = 0;
     for (unsigned int id = 0; id < 2 * memory_slices(view.card); id++) {
         const struct instance *instance = instance_find(view.state, id);
@@ -129,8 +127,6 @@ nvmlReturn_t nvmlDeviceGetGpuInstanceById(nvmlDevice_t device, unsigned int id, 
         return result;
     if (!gpuInstance)
         return NVML_ERROR_INVALID_ARGUMENT;
-    if (!view.state->mode)
-        return NVML_ERROR_NOT_SUPPORTED;
     if (!instance_find(view.state, id) || !instance_visible(view.card, id))
         return NVML_ERROR_NOT_FOUND;
     *gpuInstance = instance_handle(view.index, id);

@@ -33,23 +33,22 @@ static nvmlGpuInstanceProfileInfo_t first_version(const struct profile *profile)
     };
 }
 
-/* Versions 2 and 3 differ in P2P, which no profile of these cards has, and in the capabilities at the end. */
+/* Versions 2 and 3 differ in P2P, which no profile of these cards has, and in the capabilities at the end. As a real
+ * driver does, the answer has no version, and that of version 3 no name. */
 static nvmlReturn_t versioned(const struct profile *profile, nvmlGpuInstanceProfileInfo_v2_t *info)
 {
     nvmlGpuInstanceProfileInfo_t plain = first_version(profile);
     if (info->version == nvmlGpuInstanceProfileInfo_v3) {
-        nvmlGpuInstanceProfileInfo_v3_t *third = (nvmlGpuInstanceProfileInfo_v3_t *)info;
-        *third = (nvmlGpuInstanceProfileInfo_v3_t){
-            info->version,           plain.id,           plain.sliceCount,   plain.instanceCount,
+        *(nvmlGpuInstanceProfileInfo_v3_t *)info = (nvmlGpuInstanceProfileInfo_v3_t){
+            0,                       plain.id,           plain.sliceCount,   plain.instanceCount,
             plain.multiprocessorCount, plain.copyEngineCount, plain.decoderCount, plain.encoderCount,
             plain.jpegCount,         plain.ofaCount,     plain.memorySizeMB, "", 0};
-        snprintf(third->name, sizeof third->name, "MIG %s", profile->name);
         return NVML_SUCCESS;
     }
     if (info->version != nvmlGpuInstanceProfileInfo_v2)
         return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
     *info = (nvmlGpuInstanceProfileInfo_v2_t){
-        info->version,           plain.id,              plain.isP2pSupported, plain.sliceCount, plain.instanceCount,
+        0,                       plain.id,              plain.isP2pSupported, plain.sliceCount, plain.instanceCount,
         plain.multiprocessorCount, plain.copyEngineCount, plain.decoderCount, plain.encoderCount, plain.jpegCount,
         plain.ofaCount,          plain.memorySizeMB,    ""};
     snprintf(info->name, sizeof info->name, "MIG %s", profile->name);
@@ -106,8 +105,6 @@ nvmlReturn_t nvmlDeviceGetGpuInstanceRemainingCapacity(nvmlDevice_t device, unsi
     nvmlReturn_t result = count ? find_profile(device, profileId, false, &view, &profile) : NVML_ERROR_INVALID_ARGUMENT;
     if (result)
         return result;
-    if (!view.state->mode)
-        return NVML_ERROR_NOT_SUPPORTED;
     *count = remaining(&view, profile);
     return NVML_SUCCESS;
 }

@@ -77,9 +77,10 @@ nvmlReturn_t nvmlDeviceGetMemoryErrorCounter(nvmlDevice_t device, nvmlMemoryErro
                                              unsigned long long *count)
 {
     nvmlReturn_t result = nvmlDeviceGetTotalEccErrors(device, errorType, counterType, count);
-    if (result == NVML_SUCCESS && locationType != NVML_MEMORY_LOCATION_DEVICE_MEMORY)
-        *count = 0;
-    return result;
+    if (result || locationType == NVML_MEMORY_LOCATION_DEVICE_MEMORY)
+        return result;
+    *count = 0;
+    return locationType == NVML_MEMORY_LOCATION_SRAM ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED;
 }
 
 nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, nvmlTemperatureSensors_t sensorType, unsigned int *temp)

@@ -84,8 +84,8 @@ const char *nvmlErrorString(nvmlReturn_t result)
         "Timeout", "Interrupt Request Issue", "NVML Shared Library Not Found", "Function Not Found",
         "Corrupted infoROM", "GPU is lost", "GPU requires reset", "GPU access blocked by the operating system",
         "Driver/library version mismatch", "In use by another client", "Insufficient Memory", "No data",
-        "vGPU ECC Not Supported", "Insufficient Resources", "Frequency Not Supported", "Argument version mismatch",
-        "Deprecated", "Not Ready", "No GPUs were found", "Invalid State", "Reset Type Not Supported"};
+        "vGPU ECC not supported", "Insufficient Resources", "Invalid Frequency", "Argument version mismatch",
+        "Requested functionality has been deprecated", "System is not in ready state", "No supported GPUs were found", "Invalid State", "Reset Type Not Supported"};
     unsigned int number = (unsigned int)result;
     return number < sizeof words / sizeof words[0] ? words[number] : "Unknown Error";
 }

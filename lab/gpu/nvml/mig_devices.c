@@ -106,7 +106,7 @@ nvmlReturn_t nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned int *c
         return result;
     if (!count)
         return NVML_ERROR_INVALID_ARGUMENT;
-    *count = most_instances(view.card);
+    *count = view.state->mode ? most_instances(view.card) : 0;
     return NVML_SUCCESS;
 }
 
@@ -170,7 +170,7 @@ nvmlReturn_t nvmlDeviceGetAttributes_v2(nvmlDevice_t device, nvmlDeviceAttribute
     struct compute *compute;
     nvmlReturn_t result = attributes ? look_mig(device, &view, &instance, &compute) : NVML_ERROR_INVALID_ARGUMENT;
     if (result)
-        return result;
+        return is_device(device) && !is_mig(device) ? NVML_ERROR_NOT_SUPPORTED : result;
     const struct profile *profile = profile_by_kind(view.card, instance->kind);
     *attributes = (nvmlDeviceAttributes_t){profile->multiprocessors * compute->slices / profile->slices,
                                            profile->copy_engines, profile->decoders, 0, profile->jpegs, profile->flows,

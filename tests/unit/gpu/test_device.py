@@ -23,8 +23,16 @@ def test_capabilities_have_the_numbers_that_the_driver_gives_them(found: list[Ca
     lines = text.splitlines()
     assert lines[:4] == ["config 1", "monitor 2", "gpu0/gi0/access 3", "gpu0/gi0/ci0/access 4"]
     assert "gpu0/gi1/access 12" in lines
-    assert not any(line.startswith("gpu1/") for line in lines)
     assert "gpu2/gi0/access 273" in lines
+    assert len(lines) == 4322, "of 32 cards, whichever there are"
+
+
+def test_only_cards_with_mig_have_nodes_and_files_of_instances(found: list[Card]) -> None:
+    folder = "/proc/driver/nvidia/capabilities"
+    with_files = {path.removeprefix(f"{folder}/").split("/")[0] for path in device.proc_files(found) if folder in path}
+    assert with_files == {"mig", "gpu0", "gpu2"}
+    own = [node for node in device.nodes(found, 236, 237) if "caps" in node.path]
+    assert len(own) == 2 + 2 * 135
 
 
 def test_no_two_nodes_are_the_same(found: list[Card]) -> None:
@@ -79,5 +87,5 @@ def test_everything_says_that_it_is_a_simulation(found: list[Card], tmp_path: Pa
     device.write_files(tmp_path, device.proc_files(found))
     assert "SIMULATION" in (tmp_path / "proc/driver/nvidia/version").read_text()
     information = (tmp_path / "proc/driver/nvidia/gpus/0000:08:00.0/information").read_text()
-    assert "Model: \t" not in information
-    assert f"GPU UUID:        {found[1].uuid}\n" in information
+    assert information.startswith("Model: \t\t Tesla T4\n")
+    assert f"GPU UUID: \t {found[1].uuid}\n" in information
