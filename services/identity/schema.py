@@ -115,7 +115,12 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA identity FROM PUBLIC;
 GRANT USAGE ON SCHEMA identity TO identity_client;
 GRANT EXECUTE ON FUNCTION login, whois TO identity_client;
 """
-MIGRATIONS = (FIRST,)
+SECOND = """
+CREATE TRIGGER tell AFTER INSERT OR DELETE ON membership FOR EACH STATEMENT EXECUTE FUNCTION tell();
+GRANT USAGE ON SCHEMA identity TO identity_reader;
+GRANT SELECT ON account, team, membership TO identity_reader;
+"""
+MIGRATIONS = (FIRST, SECOND)
 """What makes version N of version N - 1, the first one of nothing. What has been released stays as it is."""
 
 

@@ -60,12 +60,24 @@ STORAGE = (
     "roles/ceph",
     "roles/shared_filesystem",
     "services/cephfs_snapshots",
-    "services/shared_filesystem_backup",
+    "services/shared_filesystem",
     "playbooks/storage.yml",
     "playbooks/layers/55-storage",
     "plugins/modules/ceph",
     "plugins/module_utils/ceph",
     "plugins/filter/ceph",
+)
+
+TENANTS = (
+    "roles/tenants",
+    "services/kube_api",
+    "services/shared_filesystem_pods",
+    "services/tenants",
+    "plugins/filter/tenants",
+    "plugins/module_utils/tenants",
+    "playbooks/tenants.yml",
+    "playbooks/tasks/give_namespaces.yml",
+    "playbooks/layers/70-tenants",
 )
 
 IDENTITY = (

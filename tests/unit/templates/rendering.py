@@ -41,6 +41,7 @@ GROUPS = {
     "ceph_mds": "ceph_mds",
     "cephfs_snapshots": "ceph_mon",
     "identity": "ceph_mon",
+    "tenants": "kube_control_plane",
     "ceph_osd": "ceph_osd",
     "shared_filesystem": "shared_filesystem",
     "shared_filesystem_backup": "shared_filesystem",
