@@ -280,7 +280,7 @@ def test_a_pods_folder_comes_back_after_the_client_has_died(accounts: Accounts, 
         alice.done("exec", name, "--", "sh", "-c", "echo kept >/mnt/home/kept")
         accounts.hosts[NODES[0]].check_output("systemctl kill --signal KILL shared-filesystem.service")
         eventually(
-            lambda: alice.kubectl("exec", name, "--", "cat", "/mnt/home/kept").stdout == "kept\n", 60, "it is there"
+            lambda: alice.kubectl("exec", name, "--", "cat", "/mnt/home/kept").stdout == "kept\n", 120, "it is there"
         )
         alice.done("exec", name, "--", "sh", "-c", "echo more >>/mnt/home/kept && ls /mnt/environments")
     assert accounts.as_user(alice.account, f"cat {home(alice.account)}/kept").stdout == "kept\nmore\n"
