@@ -29,6 +29,11 @@ class Storage(Handmade):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, "storage-", {**HOSTS, CLIENT: CLIENT_ADDRESS}, suite="bookworm")
 
+    @property
+    def state(self) -> Path:
+        """Folder of what the site's playbooks keep on this machine."""
+        return self._folder / "state"
+
     def boot(self) -> None:
         """Boot the guests, those of the cluster with an empty disk each."""
         self.boot_guest(CLIENT, CLIENT_ADDRESS, {}, suite="trixie")
@@ -36,7 +41,7 @@ class Storage(Handmade):
             list(pool.map(lambda host: self.boot_guest(host, HOSTS[host], {"b": DISK_MIB}), HOSTS))
 
     def playbook(self, name: str, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
-        """Run a playbook over the site, with further options of all hosts."""
+        """Run a playbook over the site, with further options of all hosts; with users of S3 it has gateways, too."""
         variables = {
             **self.variables("trial"),
             "ceph_osd_devices": ["/dev/vdb"],
@@ -51,6 +56,7 @@ class Storage(Handmade):
             "ceph_osd": {"hosts": hosts},
             "ceph_mds": {"hosts": plain},
             "ceph_mon": {"hosts": {FIRST: {}}},
+            **({"ceph_rgw": {"hosts": plain}} if "ceph_rgw_users" in options else {}),
             "shared_filesystem": {"hosts": clients},
             "shared_filesystem_backup": {"hosts": {CLIENT: {}}},
         }
@@ -74,7 +80,7 @@ class Storage(Handmade):
 
     def status(self) -> dict[str, Any]:
         """What status.yml has found last."""
-        return dict(json.loads((self._folder / "state" / "status.json").read_text(encoding="utf-8")))
+        return dict(json.loads((self.state / "status.json").read_text(encoding="utf-8")))
 
     def ceph(self, *words: str) -> Any:
         """What the cluster answers to its administrator."""

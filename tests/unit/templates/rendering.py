@@ -43,6 +43,7 @@ GROUPS = {
     "identity": "ceph_mon",
     "tenants": "kube_control_plane",
     "ceph_osd": "ceph_osd",
+    "ceph_rgw": "ceph_osd",
     "shared_filesystem": "shared_filesystem",
     "shared_filesystem_backup": "shared_filesystem",
 }
