@@ -64,7 +64,7 @@ def report(connection: Any, site: Site, cluster: Cluster) -> dict[str, Any]:
     def seen() -> tuple[list[Account], Difference]:
         with connection.cursor() as cursor:
             known = accounts(cursor)
-        return known, compare(known, site, cluster.found(), cluster.busy())
+        return known, compare(known, site, cluster.found(), cluster.busy(known))
 
     known, difference = seen()
     if difference.apply or difference.remove or difference.empty:

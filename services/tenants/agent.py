@@ -54,6 +54,11 @@ def path(of: Key) -> str:
     return f"{folder}/namespaces/{namespace}/{plural}/{name}" if namespace else f"{GROUPS[kind]}/{name}"
 
 
+def pods_of(namespace: str) -> str:
+    """Return the path of a namespace's pods."""
+    return f"/api/v1/namespaces/{namespace}/pods"
+
+
 @dataclass
 class Difference:
     """What the cluster lacks, and what it has too much; ``strangers`` are namespaces of accounts that nobody knows."""
@@ -65,14 +70,12 @@ class Difference:
     strangers: list[str] = field(default_factory=list)
 
 
-def compare(known: Iterable[Account], site: Site, found: dict[Key, Object], busy: Iterable[str]) -> Difference:
-    """Compare what accounts have with what is ``found``; ``busy`` are namespaces with pods."""
-    known = list(known)
+def compare(known: list[Account], site: Site, found: dict[Key, Object], busy: list[str]) -> Difference:
+    """Compare what accounts have with what is ``found``; ``busy`` are namespaces whose pods are to end."""
     numbers = {str(account.number) for account in known}
     wanted = {key(one): one for account in known for one in objects(account, site)}
     gone = {account.namespace for account in known if account.left and account.folder == "removed"}
-    left = {account.namespace for account in known if account.left}
-    difference = Difference(empty=sorted(left & set(busy)))
+    difference = Difference(empty=busy)
     for of, one in wanted.items():
         mark = one["metadata"]["annotations"][APPLIED]
         if found.get(of, {"metadata": {}})["metadata"].get("annotations", {}).get(APPLIED) != mark:
@@ -106,10 +109,10 @@ class Cluster:
                 listed[key(one)] = one
         return listed
 
-    def busy(self) -> set[str]:
-        """Return the namespaces that have pods."""
-        pods = self._client.request("GET", "/api/v1/pods")["items"]
-        return {pod["metadata"]["namespace"] for pod in pods}
+    def busy(self, known: Iterable[Account]) -> list[str]:
+        """Return the namespaces of accounts that have left, but not their pods."""
+        left = [one.namespace for one in known if one.left and one.folder != "removed"]
+        return [name for name in left if self._client.request("GET", pods_of(name), {"limit": "1"})["items"]]
 
     def apply(self, one: Object) -> None:
         """Have an object, with its fields as they are here."""
@@ -126,12 +129,12 @@ class Cluster:
 
     def end_pods(self, namespace: str) -> None:
         """End all pods of a namespace."""
-        self._client.request("DELETE", f"/api/v1/namespaces/{namespace}/pods")
+        self._client.request("DELETE", pods_of(namespace))
 
 
 def turn(known: list[Account], site: Site, cluster: Cluster, say: Callable[[str], None]) -> Difference:
     """Do all there is to do; what it was. One object that is refused does not keep others from being made."""
-    difference = compare(known, site, cluster.found(), cluster.busy() if any(one.left for one in known) else ())
+    difference = compare(known, site, cluster.found(), cluster.busy(known))
     steps: list[tuple[str, Callable[[], None]]] = [
         *((f"{' '.join(key(one)[::2])} is applied", lambda one=one: cluster.apply(one)) for one in difference.apply),
         *((f"{' '.join(of[::2])} is removed", lambda of=of: cluster.remove(of)) for of in difference.remove),

@@ -41,8 +41,9 @@ class Server:
                 raise ApiError(404, "not found")
             within = place.removeprefix("/api/v1") if "/namespaces/" in place and place.count("/") == 4 else place
             self.has = {at: one for at, one in self.has.items() if at != place and f"{within}/" not in at}
-        elif place == "/api/v1/pods":
-            return {"items": [{"metadata": {"namespace": one}} for one in self.pods]}
+        elif place.endswith("/pods"):
+            assert query == {"limit": "1"}
+            return {"items": [one for one in self.pods if f"/{one}/" in place]}
         else:
             assert query == {"labelSelector": ACCOUNT}
             kind = place.rsplit("/", 1)[1]
