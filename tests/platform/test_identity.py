@@ -126,6 +126,17 @@ def test_one_host_that_is_left_makes_the_folders(accounts: Accounts) -> None:
             host.check_output("systemctl start identity")
 
 
+def test_one_that_hangs_is_begun_anew(accounts: Accounts) -> None:
+    """As in a call of Ceph's client that never returns."""
+    host = accounts.hosts[SERVERS[0]]
+    asked = "systemctl show --property {} --value identity"
+    before = host.check_output(asked.format("NRestarts"))
+    host.check_output(f"kill -STOP $({asked.format('MainPID')})")
+    eventually(lambda: host.check_output(asked.format("NRestarts")) != before, 100, "the watchdog has killed it")
+    eventually(lambda: host.check_output("systemctl is-active identity || true") == "active", 30, "it serves again")
+    accounts.login("afterwards")
+
+
 def test_accounts_of_a_site_keep_their_numbers(accounts: Accounts) -> None:
     host = accounts.hosts[SERVERS[0]]
     taken = accounts.login("taken")["number"]
