@@ -15,6 +15,11 @@ from .plan import Plan, Step
 from .waiting import delete_server, wait_active, wait_volume
 
 
+def _claims(step: Step) -> bool:
+    """Whether a step makes a port with an address that is declared."""
+    return (step.kind, step.action) == ("port", "create") and bool(step.data.fixed_ip)
+
+
 class Builder:
     """Runs the steps of one plan. What a step makes is remembered, so that later steps find its id."""
 
@@ -33,7 +38,14 @@ class Builder:
         """Run the plan. Return for each host that failed, why; an error of a shared object is raised as CloudError."""
         for stage in plan.of_site():
             in_parallel([partial(self._run_step, step) for step in stage], self.workers)
-        lanes = {host.name: steps for host in self.site.hosts if (steps := plan.of_host(host.name))}
+        lanes = {host.name: plan.of_host(host.name) for host in self.site.hosts}
+        # Declared addresses come first: a port that may have any address would take one of them.
+        failed = self._run_hosts({host: [step for step in steps if _claims(step)] for host, steps in lanes.items()})
+        rest = {host: [step for step in steps if not _claims(step)] for host, steps in lanes.items()}
+        return failed | self._run_hosts({host: steps for host, steps in rest.items() if host not in failed})
+
+    def _run_hosts(self, lanes: dict[str, list[Step]]) -> dict[str, str]:
+        lanes = {host: steps for host, steps in lanes.items() if steps}
         texts = in_parallel([partial(self._run_host, steps) for steps in lanes.values()], self.workers)
         return {host: text for host, text in zip(lanes, texts, strict=True) if text}
 

@@ -26,9 +26,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 class FakeClient:
     """Answers as the services do, and remembers the calls in their order."""
 
-    def __init__(self, cloud: Cloud | None = None, broken: str = "") -> None:
+    def __init__(self, cloud: Cloud | None = None, broken: str = "", full: str = "") -> None:
         self.cloud = cloud
-        self.broken = broken
+        self.broken, self.full = broken, full
         self.calls: list[tuple[str, str, Any]] = []
         self.states: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -55,7 +55,9 @@ class FakeClient:
         identity = f"{path.split('/')[-1]}-{len(self.calls)}"
         made = {"id": identity, **(value or {})}
         if key == "server":
-            self.states[identity] = "ERROR" if value["name"] == self.broken else "ACTIVE"
+            self.states[identity] = "ERROR" if value["name"] == self.full else "ACTIVE"
+        if key == "port" and value["name"] == self.broken:
+            raise CloudError("the address is taken (HTTP 409)", 409)
         if key == "volume":
             self.states[identity] = "available"
         if key == "volumeAttachment":
@@ -104,7 +106,7 @@ def test_the_newest_image_and_the_server_group_are_used() -> None:
 
 
 def test_a_host_without_room_is_named_with_its_flavor_and_the_others_go_on() -> None:
-    client = FakeClient(broken="worker-2")
+    client = FakeClient(full="worker-2")
     failed = build(client, empty_cloud())
     assert list(failed) == ["worker-2"]
     assert "worker-2: No valid host for flavor m1.medium" in failed["worker-2"] and "Remedy:" in failed["worker-2"]
@@ -215,6 +217,20 @@ def test_a_host_with_an_address_of_its_own_gets_it() -> None:
     client = FakeClient()
     build(client, empty_cloud(), hosts=[host("a", fixed_ip="10.64.0.40")])
     assert client.made("/ports")[0]["port"]["fixed_ips"][0]["ip_address"] == "10.64.0.40"
+
+
+def test_declared_addresses_are_claimed_before_ports_that_may_have_any() -> None:
+    client = FakeClient()
+    hosts = [host(f"h{number}") for number in range(9)] + [host("last", fixed_ip="10.64.0.203")]
+    assert build(client, empty_cloud(), hosts=hosts) == {}
+    assert client.made("/ports")[0]["port"]["name"] == "last"
+
+
+def test_a_host_whose_address_is_refused_is_named_and_goes_no_further() -> None:
+    client = FakeClient(broken="a")
+    failed = build(client, empty_cloud(), hosts=[host("a", fixed_ip="10.64.0.40"), host("b")])
+    assert list(failed) == ["a"]
+    assert [body["server"]["name"] for body in client.made("/servers")] == ["b"]
 
 
 def test_a_run_waits_for_one_that_is_left_over_and_names_it() -> None:
