@@ -36,10 +36,23 @@ options:
         description: How many GiB all buckets of the user may hold, V(0) for any number.
         type: int
         default: 0
+      buckets:
+        description: Buckets that the user has. Others stay.
+        type: list
+        elements: str
+        default: []
       suspended:
-        description: Whether the user is refused.
+        description: Whether the user is refused. Who is has no new buckets made.
         type: bool
         default: false
+  endpoint:
+    description: Where buckets are made, C(https://HOST).
+    type: str
+    required: true
+  authority:
+    description: File with the authority of its certificate.
+    type: path
+    required: true
   name:
     description: As whom the cluster is asked.
     type: str
@@ -64,6 +77,9 @@ EXAMPLES = r"""
         access_key: "{{ vault_s3_access_key }}"
         secret_key: "{{ vault_s3_secret_key }}"
         quota_gib: 500
+        buckets: [backups]
+    endpoint: https://192.0.2.11
+    authority: /etc/ai-infn/pki/ca.crt
     name: client.rgw.storage-1
     keyring: /var/lib/ceph/radosgw/ceph-rgw.storage-1/keyring
 """
@@ -82,7 +98,7 @@ from typing import Any, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.client import CephError, call
-from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.s3_users import steps
+from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.s3_users import lacking, request, steps
 
 NO_SUCH_USER = 22
 """Exit status of ``user info`` for a user who is not there (EINVAL, as Ceph 16.2 says it)."""
@@ -98,6 +114,19 @@ def info(module: AnsibleModule, program: list[str], name: str) -> Optional[dict[
     return dict(json.loads(output))
 
 
+def make_buckets(module: AnsibleModule, program: list[str], wanted: dict[str, Any], there: bool) -> list[str]:
+    """Make the buckets that a user lacks, as that user; return what was done. Raises CephError."""
+    if not wanted["buckets"] or wanted["suspended"]:
+        return []
+    known = there or not module.check_mode
+    found = json.loads(call(module.run_command, [*program, "bucket", "list", "--uid", wanted["name"]])) if known else []
+    made = lacking(wanted, found)
+    for bucket in [] if module.check_mode else made:
+        words = ["curl", "--silent", "--show-error", "--fail", "--cacert", module.params["authority"], "--config", "-"]
+        call(module.run_command, words, request(wanted, f"{module.params['endpoint']}/{bucket}"))
+    return [f"bucket {bucket} of {wanted['name']} is made" for bucket in made]
+
+
 def main() -> None:
     """Compare, and change what differs."""
     user = {
@@ -105,11 +134,14 @@ def main() -> None:
         "access_key": {"type": "str", "required": True, "no_log": False},
         "secret_key": {"type": "str", "required": True, "no_log": True},
         "quota_gib": {"type": "int", "default": 0},
+        "buckets": {"type": "list", "elements": "str", "default": []},
         "suspended": {"type": "bool", "default": False},
     }
     module = AnsibleModule(
         {
             "users": {"type": "list", "elements": "dict", "required": True, "options": user},
+            "endpoint": {"type": "str", "required": True},
+            "authority": {"type": "path", "required": True},
             "name": {"type": "str", "required": True},
             "keyring": {"type": "path", "required": True, "no_log": False},
         },
@@ -125,6 +157,7 @@ def main() -> None:
                 if not module.check_mode:
                     call(module.run_command, [*program, *step.words])
                 done.append(step.said)
+            done += make_buckets(module, program, wanted, found is not None)
     except CephError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(done), done=done, diff={"before": "", "after": "".join(f"{one}\n" for one in done)})

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
 GIB = 1 << 30
+EMPTY = hashlib.sha256().hexdigest()
+"""Digest of a request without a body."""
 ANY_SIZE = -1
 
 
@@ -42,6 +45,23 @@ def steps(wanted: Mapping[str, Any], found: Optional[Mapping[str, Any]]) -> Iter
     if bool(found.get("suspended", 0)) != wanted["suspended"]:
         verb = "suspend" if wanted["suspended"] else "enable"
         yield Step(("user", verb, *user), f"{name} is {'suspended' if wanted['suspended'] else 'let in'}")
+
+
+def lacking(wanted: Mapping[str, Any], found: Iterable[str]) -> list[str]:
+    """Return the buckets of ``wanted`` that are not ``found``."""
+    return [bucket for bucket in wanted["buckets"] if bucket not in set(found)]
+
+
+def request(wanted: Mapping[str, Any], address: str) -> str:
+    """Return the configuration with which curl makes a bucket for its user (``--config -``), key included."""
+    lines = {
+        "user": f"{wanted['access_key']}:{wanted['secret_key']}",
+        "aws-sigv4": "aws:amz:default:s3",
+        "header": f"x-amz-content-sha256: {EMPTY}",
+        "request": "PUT",
+        "url": address,
+    }
+    return "".join(f'{name} = "{value}"\n' for name, value in lines.items())
 
 
 def _has_key(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:

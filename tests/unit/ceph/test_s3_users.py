@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.s3_users import steps
+from ansible_collections.ai_infn.platform.plugins.module_utils.ceph.s3_users import lacking, request, steps
 
 KEY = {"user": "alice", "access_key": "A", "secret_key": "S"}
 FOUND: dict[str, Any] = {
@@ -56,3 +56,13 @@ def test_a_key_that_the_user_has_not_is_added() -> None:
 def test_who_is_suspended_is_let_in_again() -> None:
     assert said(FOUND, suspended=True) == ["alice is suspended"]
     assert said({**FOUND, "suspended": 1}) == ["alice is let in"]
+
+
+def test_only_buckets_that_are_not_there_are_made() -> None:
+    assert lacking({"buckets": ["a", "b"]}, ["b", "c"]) == ["a"]
+
+
+def test_a_request_for_a_bucket_is_signed_with_its_users_key() -> None:
+    text = request({"access_key": "A", "secret_key": "S"}, "https://192.0.2.1/a")
+    assert 'user = "A:S"\n' in text
+    assert 'url = "https://192.0.2.1/a"\n' in text
