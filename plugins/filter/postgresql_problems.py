@@ -8,6 +8,7 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.postgresql.declar
     cluster_problems,
     members,
     proxy_problems,
+    repository_problems,
     voter_problems,
 )
 
@@ -18,8 +19,8 @@ def postgresql_problems(variables, voters, defaults):
 
 
 class FilterModule:
-    """The filters ``postgresql_problems``, ``postgresql_backup_problems``, ``postgresql_proxy_problems`` and
-    ``etcd_voter_problems``.
+    """The filters ``postgresql_problems``, ``postgresql_backup_problems``, ``postgresql_repository_problems``,
+    ``postgresql_proxy_problems`` and ``etcd_voter_problems``.
     """
 
     def filters(self):
@@ -27,6 +28,7 @@ class FilterModule:
         return {
             "postgresql_problems": postgresql_problems,
             "postgresql_backup_problems": backup_problems,
+            "postgresql_repository_problems": repository_problems,
             "postgresql_proxy_problems": proxy_problems,
             "etcd_voter_problems": voter_problems,
         }

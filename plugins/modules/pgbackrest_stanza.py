@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Runs on the host that keeps the repository, whose C(pgbackrest.conf) names the stanza and its servers.
   - A stanza that is not there is made; then it is seen that the log of whoever is primary arrives.
+  - Where C(pgbackrest.conf) names several repositories, all of this is done in each.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
 options:
@@ -74,11 +75,15 @@ def pgbackrest(module: AnsibleModule, *words: str, may_fail: bool = False) -> st
     return output
 
 
-def look(module: AnsibleModule) -> tuple[bool, list[str]]:
-    """Return whether the stanza is there, and the labels of its backups."""
-    found = json.loads(pgbackrest(module, "--output=json", "--log-level-console=off", "info"))
-    there = [one for one in found if one["name"] == module.params["stanza"] and one.get("db")]
-    return bool(there), [backup["label"] for one in there for backup in one["backup"]]
+HAS_STANZA = (0, 2)
+"""Statuses of a repository: it is well, or has no backup yet."""
+
+
+def look(module: AnsibleModule) -> tuple[dict[int, bool], dict[str, int]]:
+    """Return of each repository whether it has the stanza, and of each backup in which repository it is."""
+    (found,) = json.loads(pgbackrest(module, "--output=json", "--log-level-console=off", "info"))
+    there = {one["key"]: one["status"]["code"] in HAS_STANZA for one in found["repo"]}
+    return there, {one["label"]: one["database"]["repo-key"] for one in found["backup"]}
 
 
 def main() -> None:
@@ -96,18 +101,20 @@ def main() -> None:
         module.exit_json(changed=True, backups=[])
     there, backups = look(module)
     if module.params["lost"]:
-        if there and not module.check_mode:
+        if any(there.values()) and not module.check_mode:
             pgbackrest(module, "check", may_fail=True)
-        module.exit_json(changed=False, backups=backups)
-    kind = module.params["backup"] or ("" if backups else "full")
+        module.exit_json(changed=False, backups=list(backups))
+    wanted = module.params["backup"]
+    into = [key for key in there if wanted or key not in backups.values()]
     if not module.check_mode:
-        if not there:
+        if not all(there.values()):
             pgbackrest(module, "stanza-create")
         pgbackrest(module, "check")
-        if kind:
-            pgbackrest(module, f"--type={kind}", "backup")
+        for key in into:
+            pgbackrest(module, f"--repo={key}", f"--type={wanted or 'full'}", "backup")
+        if into:
             backups = look(module)[1]
-    module.exit_json(changed=bool(not there or kind), backups=backups)
+    module.exit_json(changed=bool(into or not all(there.values())), backups=list(backups))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 from postgresql_backup_check.commands import CheckError, Settings, become, load
 from postgresql_backup_check.proof import check, keep, kept, refused
-from postgresql_backup_check.repository import free_bytes, look, missing_programs, problems
+from postgresql_backup_check.repository import NEAR, free_bytes, look, missing_programs, problems
 from postgresql_backup_check.scratch import Scratch
 
 SETTINGS = "/etc/postgresql-backup-check/settings.json"
@@ -54,9 +54,9 @@ def status(settings: Settings) -> dict[str, Any]:
 def run(settings: Settings) -> dict[str, Any]:
     """Check the last backup, keep the report and return it."""
     signal.signal(signal.SIGTERM, interrupted)
-    found = look(settings)
+    found = look(settings, f"--repo={NEAR}")
     against = problems(settings, found, free_bytes(settings.scratch), missing_programs(settings))
-    report = refused(against) if against else check(found.backups[-1], Scratch(settings))
+    report = refused(against) if against else check(found.near[-1], Scratch(settings))
     keep(settings, report)
     return report
 

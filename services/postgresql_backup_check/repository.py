@@ -18,6 +18,8 @@ from postgresql_backup_check.commands import Settings, run
 MIB = 1 << 20
 GROWTH, LOG = 1.1, 1 << 30
 """A backup restored needs this many times its size, since the log may add to it, and so many bytes for the log."""
+NEAR = 1
+"""The repository on this host."""
 PROGRAMS = ("pg_ctl", "psql", "pg_amcheck", "pg_checksums", "pg_controldata")
 
 
@@ -25,8 +27,8 @@ PROGRAMS = ("pg_ctl", "psql", "pg_amcheck", "pg_checksums", "pg_controldata")
 class Backup:
     """A backup: ``kind`` is full, diff or incr, ``stopped`` seconds since 1970, ``size`` bytes when restored.
 
-    ``archived`` is the last segment of the log that the repository has of its database. ``damaged`` says that pages
-    had wrong checksums when it was made.
+    ``archived`` is the last segment of the log that its ``repository`` has of its database. ``damaged`` says that
+    pages had wrong checksums when it was made.
     """
 
     label: str
@@ -37,20 +39,26 @@ class Backup:
     version: str
     system_identifier: str
     archived: str
+    repository: int = 1
 
 
 @dataclass(frozen=True)
 class Repository:
-    """The stanza: pgBackRest's verdict, whose ``code`` is 0 if all is well, and its backups, the oldest first."""
+    """The stanza: pgBackRest's verdict, whose ``code`` is 0 if all is well, and all its backups, the oldest first."""
 
     code: int
     message: str
     backups: tuple[Backup, ...]
 
+    @property
+    def near(self) -> tuple[Backup, ...]:
+        """Those on this host: a check has no network."""
+        return tuple(backup for backup in self.backups if backup.repository == NEAR)
 
-def look(settings: Settings) -> Repository:
-    """Ask the repository. Raises CheckError."""
-    return parsed(run(settings.pgbackrest("--output=json", "--log-level-console=off", "info")))
+
+def look(settings: Settings, *options: str) -> Repository:
+    """Ask the repositories. Raises CheckError."""
+    return parsed(run(settings.pgbackrest(*options, "--output=json", "--log-level-console=off", "info")))
 
 
 def parsed(text: str) -> Repository:
@@ -60,7 +68,7 @@ def parsed(text: str) -> Repository:
         return Repository(1, "no such stanza", ())
     stanza = found[0]
     servers = {one["id"]: one for one in stanza.get("db", [])}
-    archives = {one["database"]["id"]: one.get("max") or "" for one in stanza.get("archive", [])}
+    archives = {place(one): one.get("max") or "" for one in stanza.get("archive", [])}
     backups = tuple(
         Backup(
             label=one["label"],
@@ -70,11 +78,17 @@ def parsed(text: str) -> Repository:
             damaged=bool(one.get("error")),
             version=str(servers[one["database"]["id"]]["version"]),
             system_identifier=str(servers[one["database"]["id"]]["system-id"]),
-            archived=archives.get(one["database"]["id"], ""),
+            archived=archives.get(place(one), ""),
+            repository=place(one)[0],
         )
-        for one in stanza.get("backup", [])
+        for one in sorted(stanza.get("backup", []), key=lambda one: int(one["timestamp"]["stop"]))
     )
     return Repository(int(stanza["status"]["code"]), str(stanza["status"]["message"]), backups)
+
+
+def place(one: dict[str, Any]) -> tuple[int, int]:
+    """Return of what info says of a backup or an archive in which repository it is, and of which database."""
+    return one["database"].get("repo-key", 1), one["database"]["id"]
 
 
 def needed(backup: Backup) -> int:
@@ -84,12 +98,12 @@ def needed(backup: Backup) -> int:
 
 def problems(settings: Settings, found: Repository, free: int, missing: Sequence[str]) -> list[str]:
     """Return what speaks against a check; ``free`` bytes are on its disk, ``missing`` programs are not there."""
-    if not found.backups:
+    if not found.near:
         return [
             f"Backups of {settings.stanza}: found none ({found.message}), needed one. Remedy: run database.yml, which"
             " makes the first, or backup.yml."
         ]
-    last, result = found.backups[-1], []
+    last, result = found.near[-1], []
     if last.version != str(settings.version):
         result.append(
             f"Backup {last.label}: found one of PostgreSQL {last.version}, needed one of {settings.version}, whose"

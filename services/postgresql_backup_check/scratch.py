@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from postgresql_backup_check.commands import CheckError, Settings, run
+from postgresql_backup_check.repository import NEAR
 
 PORT = "5432"
 """Part of the socket's name only."""
@@ -127,7 +128,7 @@ class Scratch:
 
     def _here(self) -> list[str]:
         # The repository's own configuration says that the server is elsewhere.
-        return self._settings.pgbackrest("--reset-pg1-host", f"--pg1-path={self._data}")
+        return self._settings.pgbackrest(f"--repo={NEAR}", "--reset-pg1-host", f"--pg1-path={self._data}")
 
     def _control(self, act: str, *options: str) -> None:
         run([self._settings.program("pg_ctl"), act, "--silent", f"--pgdata={self._data}", *options])

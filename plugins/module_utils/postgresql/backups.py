@@ -40,6 +40,26 @@ def backup_checks(hosts: Iterable[Asked], answers: Mapping[str, Json]) -> list[C
 def _recent(keeper: str, found: Json, options: Json) -> tuple[str, str]:
     if found["code"] or not found["backups"]:
         return f"pgbackrest info says: {found['message']}. Remedy: run database.yml, then backup.yml.", ""
+    said = [
+        (f"in repository {key} " if key > 1 else "", *_recent_in(keeper, one, options))
+        for key, one in _repositories(found).items()
+    ]
+    return (
+        " ".join(f"{where}{problem}" for where, problem, _detail in said if problem),
+        "; ".join(f"{where}{detail}" for where, _problem, detail in said),
+    )
+
+
+def _repositories(found: Json) -> dict[int, Json]:
+    """Return what was found, of each repository that has backups alone."""
+    backups = found["backups"]
+    return {
+        key: {**found, "backups": [one for one in backups if one.get("repository", 1) == key]}
+        for key in sorted({one.get("repository", 1) for one in backups})
+    }
+
+
+def _recent_in(keeper: str, found: Json, options: Json) -> tuple[str, str]:
     ages = {kind: _age(found, kind) for kind in reversed(KINDS)}
     detail = ", ".join(f"{kind} {'none' if age is None else _hours(age)}" for kind, age in ages.items())
     problems = []

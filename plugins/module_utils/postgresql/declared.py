@@ -188,3 +188,23 @@ def _standbys(number: int) -> str:
 
 def _names(of: Iterable[Member]) -> str:
     return ", ".join(member.name for member in of)
+
+
+def repository_problems(repositories: Iterable[Mapping[str, Any]], users: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what second repositories lack; ``users`` are those of the site's own storage."""
+    buckets = {user["name"]: user.get("buckets", []) for user in users}
+    result = []
+    for one in repositories:
+        name, bucket = one.get("user"), one.get("bucket")
+        missing = [key for key in ("endpoint", "access_key", "secret_key") if not one.get(key)]
+        if name and bucket not in buckets.get(name, []):
+            result.append(
+                f"pgbackrest_second_repository: found user {name} and bucket {bucket}, needed a user in ceph_rgw_users"
+                f" who has that bucket. Remedy: declare it there: {{name: {name}, buckets: [{bucket}]}}."
+            )
+        elif one and not name and missing:
+            result.append(
+                f"pgbackrest_second_repository: found no {', '.join(missing)}, needed all three, or user where the"
+                " storage is the site's own. Remedy: declare them."
+            )
+    return result

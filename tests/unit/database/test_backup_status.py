@@ -30,6 +30,15 @@ def test_recent_backups_of_which_the_last_was_checked_are_well() -> None:
     assert found[RESTORED]["detail"] == "cluster lab: backup 20261126-0115D was restored 6.0 h ago"
 
 
+def test_backups_of_a_second_repository_have_to_be_recent_too() -> None:
+    first = [backup("full", 90), backup("diff", 10), backup("incr", 1)]
+    second = [backup(kind, hours, repository=2) for kind, hours in (("full", 91), ("diff", 11), ("incr", 2))]
+    found = checks(kept(backups=first + second))
+    assert "; in repository 2 full 91.0 h ago, diff 11.0 h ago, incr 2.0 h ago" in found[RECENT]["detail"]
+    late = failures(kept(backups=[*first, backup("full", 300, repository=2)]))
+    assert "in repository 2 the last full backup or better: found 300.0 h ago" in late[RECENT]
+
+
 def test_a_cluster_without_a_backup_host_is_well_and_it_is_said_that_there_are_no_backups() -> None:
     found = checks({}, backup_host="")
     assert found.keys() == {RECENT} and found[RECENT]["ok"] and found[RECENT]["host"] == "site"

@@ -140,3 +140,22 @@ def test_a_proxy_leads_to_a_cluster_and_has_ports_of_its_own() -> None:
     assert "postgresql_proxy_port of db-1: found 5432, which is that of its own server" in taken
     (nowhere,) = proxy_problems(host("web-1", cluster="other"))
     assert "web-1 in group postgresql_proxy leads to the cluster other" in nowhere and "one of lab." in nowhere
+
+
+@pytest.mark.parametrize(
+    ("repository", "said"),
+    [
+        ({}, ""),
+        ({"user": "pg", "bucket": "backups"}, ""),
+        ({"endpoint": "s3", "bucket": "b", "access_key": "A", "secret_key": "S"}, ""),
+        ({"endpoint": "s3", "bucket": "b"}, "found no access_key, secret_key, needed all three"),
+        ({"user": "pg", "bucket": "other"}, "declare it there: {name: pg, buckets: [other]}"),
+        ({"user": "nobody", "bucket": "backups"}, "found user nobody"),
+    ],
+)
+def test_a_second_repository_has_a_storage_with_its_bucket(repository: dict[str, str], said: str) -> None:
+    users = [{"name": "pg", "buckets": ["backups"]}, {"name": "nobody"}]
+    look = filter_loader.get("ai_infn.platform.postgresql_repository_problems").j2_function
+    found = look([repository], users)
+    assert len(found) == bool(said)
+    assert said in "".join(found)

@@ -15,7 +15,7 @@ from postgresql_backup_check.scratch import Scratch, branch
 
 SEGMENT = 16 * MIB
 BACKUP = Backup("20261126-185307F", "full", 1795719191, 33765327, False, "17", "7712", "000000020000000000000009")
-INFO = [
+INFO: list[dict[str, Any]] = [
     {
         "archive": [
             {"database": {"id": 1}, "id": "15-1", "max": "000000040000000000000077", "min": "000000010000000000000001"},
@@ -28,7 +28,8 @@ INFO = [
             },
             {
                 "database": {"id": 2, "repo-key": 1}, "error": True, "info": {"delta": 1, "size": 33765327},
-                "label": "20261126-185307F_20261126-185312I", "timestamp": {"start": 1, "stop": 2}, "type": "incr",
+                "label": "20261126-185307F_20261126-185312I", "timestamp": {"start": 1, "stop": 1795719197},
+                "type": "incr",
             },
         ],
         "db": [{"id": 1, "system-id": 7711, "version": "15"}, {"id": 2, "system-id": 7712, "version": "17"}],
@@ -97,7 +98,16 @@ class Server:
         self._act("remove")
 
 
-ACTS = ["remove", "restore 20261126-185307F", "replay", "ask other", "ask postgres", "amcheck", "checksums", "remove"]
+ACTS = [
+    "remove",
+    "restore 20261126-185307F",
+    "replay",
+    "ask other",
+    "ask postgres",
+    "amcheck",
+    "checksums",
+    "remove",
+]
 
 
 def test_a_backup_that_is_good_is_proven_step_by_step_and_removed() -> None:
@@ -164,8 +174,30 @@ def test_the_repository_is_read_with_the_log_and_version_of_each_backups_own_dat
     assert found == Repository(
         0,
         "ok",
-        (BACKUP, replace(BACKUP, label="20261126-185307F_20261126-185312I", kind="incr", stopped=2, damaged=True)),
+        (
+            BACKUP,
+            replace(BACKUP, label="20261126-185307F_20261126-185312I", kind="incr", stopped=1795719197, damaged=True),
+        ),
     )
+
+
+def test_the_last_backup_of_two_repositories_comes_with_the_log_of_its_own() -> None:
+    second = {
+        "archive": [{"database": {"id": 2, "repo-key": 2}, "id": "17-2", "max": "000000020000000000000008"}],
+        "backup": [
+            {
+                **INFO[0]["backup"][0],
+                "database": {"id": 2, "repo-key": 2},
+                "label": "20261126-190000F",
+                "timestamp": {"start": 1, "stop": BACKUP.stopped + 400},
+            }
+        ],
+    }
+    both = {**INFO[0], **{key: [*second[key], *INFO[0][key]] for key in second}}
+    found = parsed(json.dumps([both]))
+    last = found.backups[-1]
+    assert (last.label, last.repository, last.archived) == ("20261126-190000F", 2, "000000020000000000000008")
+    assert found.near[-1].label == "20261126-185307F_20261126-185312I", "a check has no network"
 
 
 def test_a_repository_that_has_no_backup_or_no_stanza_is_read_too() -> None:
@@ -233,7 +265,7 @@ def test_the_scratch_server_is_reached_by_nobody_and_archives_nothing(settings: 
     for line in ("listen_addresses = ''", "archive_mode = 'off'", "unix_socket_permissions = '0700'"):
         assert f"{line}\n" in configuration
     data = f"{settings.scratch}/data"
-    here = f"pgbackrest --stanza=lab --reset-pg1-host --pg1-path={data}"
+    here = f"pgbackrest --stanza=lab --repo=1 --reset-pg1-host --pg1-path={data}"
     assert f"restore_command = '{here} archive-get %f \"%p\"'\n" in configuration
     assert "max_connections = '133'\n" in configuration and "max_prepared_transactions = '7'\n" in configuration
     assert Path(data, "postgresql.auto.conf").read_text(encoding="utf-8") == ""
