@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,10 +19,14 @@ STATUS = SITE_STATE / "status.json"
 CAPACITY = SITE_STATE / "capacity.json"
 
 
-def run_playbooks(*names: str, stdout: TextIO | None = None) -> int:
+BELOW = ("site", "cloud", "host")
+"""Layers that all others stand on."""
+
+
+def run_playbooks(*names: str, stdout: TextIO | None = None, words: Sequence[str] = ()) -> int:
     """Run ``playbooks/<name>.yml`` in turn on the lab, record their time and return the exit status."""
     files = [f"playbooks/{name}.yml" for name in names]
-    command = [str(REPOSITORY / ".venv/bin/ansible-playbook"), "-i", str(INVENTORY), *files]
+    command = [str(REPOSITORY / ".venv/bin/ansible-playbook"), "-i", str(INVENTORY), *files, *words]
     with timings.phase(" ".join(files)):
         return subprocess.run(command, cwd=REPOSITORY, stdout=stdout, check=False).returncode
 
@@ -33,10 +38,10 @@ def site(layers: str | None) -> int:
     return run_playbooks("preflight", "cloud", "preflight_hosts", *layers.split(","))
 
 
-def document_of(name: str, path: Path) -> tuple[int, dict[str, Any]]:
+def document_of(name: str, path: Path, *words: str) -> tuple[int, dict[str, Any]]:
     """Run a playbook, its log on standard error, and return its exit status and document (empty when it wrote none)."""
     path.unlink(missing_ok=True)
-    code = run_playbooks(name, stdout=sys.stderr)
+    code = run_playbooks(name, stdout=sys.stderr, words=words)
     return code, json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
@@ -88,7 +93,8 @@ def raise_lab(layers: str | None) -> int:
     if up:
         return up
     converged = site(layers)
-    code, document = document_of("status", STATUS)
+    asked = ["-e", f"status_layers={','.join([*BELOW, layers])}"] if layers else []
+    code, document = document_of("status", STATUS, *asked)
     print(summary(document, timings.recorded()))
     return converged or code
 
