@@ -57,8 +57,9 @@ class Connection:
         return headers
 
 
-def in_cluster(environ: Mapping[str, str] = os.environ, folder: Path = SERVICE_ACCOUNT) -> Connection:
-    """Return the connection that the kubelet prepares for every pod."""
+def in_cluster(environ: Mapping[str, str] | None = None, folder: Path = SERVICE_ACCOUNT) -> Connection:
+    """Return the connection that the kubelet prepares for a pod; ``environ`` is the process's own by default."""
+    environ = os.environ if environ is None else environ
     host = environ.get("KUBERNETES_SERVICE_HOST")
     if not host:
         raise ApiError(0, "KUBERNETES_SERVICE_HOST is not set: run this in a pod")
