@@ -19,8 +19,8 @@ SETTINGS = Path("/etc/tenants/settings.json")
 LOOKS_S = 30.0
 """How often it looks without being told: whoever removes an object by hand tells nobody."""
 
-MOMENT_S = 5.0
-"""Within which a change is taken over that the database has told of."""
+MOMENT_S, LOOKS_AGAIN_S = 5.0, 0.5
+"""Within which a change is taken over that the database has told of, and how often a report looks meanwhile."""
 
 
 def grammar() -> argparse.ArgumentParser:
@@ -59,16 +59,17 @@ def serve(connection: Any, site: Site, cluster: Cluster) -> None:
 
 
 def report(connection: Any, site: Site, cluster: Cluster) -> dict[str, Any]:
-    """How many accounts there are, and in what the cluster differs, also a moment later."""
+    """How many accounts there are, and in what the cluster still differs after a moment."""
 
     def seen() -> tuple[list[Account], Difference]:
         with connection.cursor() as cursor:
             known = accounts(cursor)
         return known, compare(known, site, cluster.found(), cluster.busy(known))
 
+    deadline = time.monotonic() + MOMENT_S
     known, difference = seen()
-    if difference.apply or difference.remove or difference.empty:
-        time.sleep(MOMENT_S)
+    while not difference.is_none and time.monotonic() < deadline:
+        select.select([], [], [], LOOKS_AGAIN_S)
         known, difference = seen()
     return {
         "accounts": sum(not account.left for account in known),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from kube_api import ApiError, Client
@@ -68,6 +69,11 @@ class Difference:
     empty: list[str] = field(default_factory=list)
     """Namespaces whose pods are to end."""
     strangers: list[str] = field(default_factory=list)
+
+    @property
+    def is_none(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.apply or self.remove or self.empty)
 
 
 def compare(known: list[Account], site: Site, found: dict[Key, Object], busy: list[str]) -> Difference:
@@ -136,9 +142,9 @@ def turn(known: list[Account], site: Site, cluster: Cluster, say: Callable[[str]
     """Do all there is to do; what it was. One object that is refused does not keep others from being made."""
     difference = compare(known, site, cluster.found(), cluster.busy(known))
     steps: list[tuple[str, Callable[[], None]]] = [
-        *((f"{' '.join(key(one)[::2])} is applied", lambda one=one: cluster.apply(one)) for one in difference.apply),
-        *((f"{' '.join(of[::2])} is removed", lambda of=of: cluster.remove(of)) for of in difference.remove),
-        *((f"pods of {name} end", lambda name=name: cluster.end_pods(name)) for name in difference.empty),
+        *((f"{' '.join(key(one)[::2])} is applied", partial(cluster.apply, one)) for one in difference.apply),
+        *((f"{' '.join(of[::2])} is removed", partial(cluster.remove, of)) for of in difference.remove),
+        *((f"pods of {name} end", partial(cluster.end_pods, name)) for name in difference.empty),
     ]
     for words, step in steps:
         try:
