@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from .status import last_words
+
 
 def checks(answer: Mapping[str, Any], host: str) -> list[dict[str, Any]]:
     """Return the status checks of a host that makes folders; ``answer`` is what ``identity report`` did on it.
@@ -18,8 +20,7 @@ def checks(answer: Mapping[str, Any], host: str) -> list[dict[str, Any]]:
         report = json.loads(answer["stdout"])
         waiting, full = report["waiting"], report["nearly_full"]
     except (KeyError, ValueError, TypeError):
-        said = [answer.get(key, "").strip() for key in ("stderr", "stdout", "msg")]
-        problem = f"no report: {next((text for text in said if text), 'it says nothing').splitlines()[-1]}"
+        problem = f"no report: {last_words(answer)}"
     else:
         problem = f"{', '.join(waiting)}: not as asked for a minute ago" if waiting else ""
     if problem:

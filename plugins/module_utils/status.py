@@ -10,6 +10,12 @@ FIELDS = ("layer", "check", "host", "ok", "detail")
 REACHABLE = ("site", "reachable")
 
 
+def last_words(answer: Mapping[str, Any]) -> str:
+    """Return why a task gave no answer that can be read: the last line of the first thing that it did say."""
+    said = [str(answer.get(key, "")).strip() for key in ("stderr", "stdout", "msg")]
+    return next((text for text in said if text), "it says nothing").splitlines()[-1]
+
+
 def report(site: str, hosts: Iterable[str], checks: Iterable[Mapping[str, Any]], time: str) -> dict[str, Any]:
     """Return the status document ``{site, time, ok, failures, checks}``.
 

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from .status import last_words
+
 
 def checks(answer: Mapping[str, Any], host: str) -> list[dict[str, Any]]:
     """Return the status checks of a control plane; ``answer`` is what ``tenants report`` did on it.
@@ -20,8 +22,7 @@ def checks(answer: Mapping[str, Any], host: str) -> list[dict[str, Any]]:
         wrong = {"missing": report["missing"], "too much": report["too_much"]}
         strangers = report["strangers"]
     except (KeyError, ValueError, TypeError):
-        said = [answer.get(key, "").strip() for key in ("stderr", "stdout", "msg")]
-        problem = f"no report: {next((text for text in said if text), 'it says nothing').splitlines()[-1]}"
+        problem = f"no report: {last_words(answer)}"
     else:
         problem = "; ".join(f"{words}: {', '.join(found)}" for words, found in wrong.items() if found)
         if strangers and not problem:
