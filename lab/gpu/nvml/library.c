@@ -85,7 +85,8 @@ const char *nvmlErrorString(nvmlReturn_t result)
         "Corrupted infoROM", "GPU is lost", "GPU requires reset", "GPU access blocked by the operating system",
         "Driver/library version mismatch", "In use by another client", "Insufficient Memory", "No data",
         "vGPU ECC not supported", "Insufficient Resources", "Invalid Frequency", "Argument version mismatch",
-        "Requested functionality has been deprecated", "System is not in ready state", "No supported GPUs were found", "Invalid State", "Reset Type Not Supported"};
+        "Requested functionality has been deprecated", "System is not in ready state", "No supported GPUs were found",
+        "Invalid State", "Reset Type Not Supported"};
     unsigned int number = (unsigned int)result;
     return number < sizeof words / sizeof words[0] ? words[number] : "Unknown Error";
 }
