@@ -14,7 +14,6 @@ from tenants.objects import ACCOUNT, APPLIED, Account, Object, Site, objects
 MANAGER = "ai-infn-tenants"
 GROUPS = {
     "Namespace": "/api/v1/namespaces",
-    "ResourceQuota": "/api/v1/resourcequotas",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/networkpolicies",
     "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/rolebindings",
     "PersistentVolume": "/api/v1/persistentvolumes",

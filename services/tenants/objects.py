@@ -13,11 +13,12 @@ ACCOUNT = f"{DOMAIN}/account"
 """Label of all that belongs to an account, with its number."""
 APPLIED = f"{DOMAIN}/applied"
 """Annotation: the digest of what was applied."""
+LEFT = f"{DOMAIN}/left"
+"""Annotation of a namespace in which no pod may begin."""
 ROLE = "researcher"
 """The ClusterRole with what a researcher may do in the own namespace."""
 NOMINAL = {"storage": "1Gi"}
 """Size of volumes and claims, which says nothing: quotas are the filesystem's, and a claim's size never changes."""
-SYSTEM_QUOTA = {"services.nodeports": "0", "services.loadbalancers": "0"}
 
 Object = dict[str, Any]
 
@@ -56,9 +57,7 @@ def objects(account: Account, site: Site) -> list[Object]:
     """Return what an account has, in the order in which it is made; nothing once its home is removed."""
     if account.left and account.folder == "removed":
         return []
-    quota = {**SYSTEM_QUOTA, **({"pods": "0"} if account.left else {})}
-    found = [_namespace(account), _own(account, "v1", "ResourceQuota", "platform", {"spec": {"hard": quota}})]
-    found.append(_own(account, "networking.k8s.io/v1", "NetworkPolicy", "platform", {"spec": _APART}))
+    found = [_namespace(account), _own(account, "networking.k8s.io/v1", "NetworkPolicy", "platform", {"spec": _APART})]
     if account.left:
         return [_marked(one) for one in found]
     if account.issuer == site.issuer:
@@ -93,6 +92,7 @@ def _namespace(account: Account) -> Object:
         # What a pod may have as supplemental groups.
         f"{DOMAIN}/groups": ",".join(map(str, sorted(account.teams))),
         f"{DOMAIN}/group-names": json.dumps({str(team): name for team, name in sorted(account.teams.items())}),
+        **({LEFT: "true"} if account.left else {}),
     }
     metadata = {"name": account.namespace, "labels": labels, "annotations": annotations}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}

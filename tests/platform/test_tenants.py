@@ -5,102 +5,30 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.platform.accounts import CLIENT, Accounts, accounts_of, home
 from tests.platform.network import IMAGE
+from tests.platform.researchers import CONTROL, NODES, Researcher, pod, researcher, running
 from tests.platform.site import Lab
 from tests.platform.subjects import HOST, IDENTITY, STORAGE, TENANTS
 from tests.support import eventually
 
-CONTROL = "control-1"
-NODES = ("worker-1", "gpu-t4-1")
-CERTIFICATE = """
-openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj '/CN={user}' \\
-    -keyout {file}.key -out {file}.csr
-export KUBECONFIG=/etc/kubernetes/admin.conf
-kubectl apply -f - <<END
-apiVersion: certificates.k8s.io/v1
-kind: CertificateSigningRequest
-metadata: {{name: {name}}}
-spec: {{request: $(base64 -w0 {file}.csr), signerName: kubernetes.io/kube-apiserver-client, usages: [client auth]}}
-END
-kubectl certificate approve {name}
-kubectl wait csr/{name} --for=jsonpath='{{.status.certificate}}' --timeout=30s
-kubectl get csr {name} -o jsonpath='{{.status.certificate}}' | base64 -d >{file}.crt
-kubectl delete csr {name}
-cp $KUBECONFIG {file}
-kubectl --kubeconfig {file} config set-credentials kubernetes-admin --embed-certs \\
-    --client-certificate {file}.crt --client-key {file}.key
-"""
-"""A certificate whose subject is the API servers' name for a token's subject stands for the token."""
-
 pytestmark = [
     pytest.mark.rotation(
-        "tenants", *HOST, *IDENTITY, *STORAGE, *TENANTS, "tests/platform/accounts.py", "tests/platform/test_tenants.py"
+        "tenants",
+        *HOST,
+        *IDENTITY,
+        *STORAGE,
+        *TENANTS,
+        "tests/platform/accounts.py",
+        "tests/platform/researchers.py",
+        "tests/platform/test_tenants.py",
     ),
     pytest.mark.duration(120),
 ]
-
-
-@dataclass(frozen=True)
-class Researcher:
-    """An account with a kubeconfig of its own, which lies on a control plane."""
-
-    account: dict[str, Any]
-    host: Any
-    file: str
-
-    @property
-    def namespace(self) -> str:
-        return f"user-{self.account['number']}"
-
-    def kubectl(self, *words: str, document: Any = None) -> Any:
-        """What kubectl does for this researcher, in the own namespace unless the words say otherwise."""
-        where = [] if {"-n", "-A"} & set(words) else ["-n", self.namespace]
-        command = " ".join(f"'{word}'" for word in ("kubectl", "--kubeconfig", self.file, *where, *words))
-        feed = f"cat <<'END_OF_DOCUMENT' | {command}\n{json.dumps(document)}\nEND_OF_DOCUMENT"
-        return self.host.run(command if document is None else feed)
-
-    def done(self, *words: str, document: Any = None) -> str:
-        done = self.kubectl(*words, document=document)
-        assert done.rc == 0, done.stdout + done.stderr
-        return str(done.stdout)
-
-
-def pod(name: str, node: str = NODES[0], claims: tuple[str, ...] = ("home",), **changes: Any) -> dict[str, Any]:
-    """A pod with claims at /mnt/CLAIM; ``changes`` are of its specification."""
-    container = {
-        "name": "main",
-        "image": IMAGE,
-        "command": ["sleep", "infinity"],
-        "volumeMounts": [{"name": claim, "mountPath": f"/mnt/{claim}"} for claim in claims],
-    }
-    spec = {
-        "containers": [container],
-        "nodeSelector": {"kubernetes.io/hostname": node},
-        "priorityClassName": "batch-lower",
-        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
-        "terminationGracePeriodSeconds": 1,
-        "volumes": [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim in claims],
-        **changes,
-    }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
-
-
-@contextmanager
-def running(researcher: Researcher, *pods: dict[str, Any]) -> Iterator[list[str]]:
-    names = [one["metadata"]["name"] for one in pods]
-    researcher.done("create", "-f", "-", document={"apiVersion": "v1", "kind": "List", "items": pods})
-    try:
-        researcher.done("wait", "--for=condition=Ready", "--timeout=120s", *(f"pod/{name}" for name in names))
-        yield names
-    finally:
-        researcher.kubectl("delete", "pod", "--ignore-not-found", *names)
 
 
 @pytest.fixture(scope="module")
@@ -116,18 +44,6 @@ def folder(accounts: Accounts) -> Iterator[str]:
     accounts.hosts[CONTROL].check_output(f"install -d -m 0700 {place}")
     yield place
     accounts.hosts[CONTROL].check_output(f"rm -r {place}")
-
-
-def researcher(accounts: Accounts, folder: str, subject: str, *teams: str) -> Researcher:
-    """An account with its namespace and a kubeconfig."""
-    account, host = accounts.login(subject, name=subject, teams=teams), accounts.hosts[CONTROL]
-    file, user = f"{folder}/{subject}", f"oidc:{accounts.mark}-{subject}"
-    host.check_output("set -e\n" + CERTIFICATE.format(file=file, user=user, name=f"{accounts.mark}-{subject}"))
-    made = Researcher(account, host, file)
-    wanted = {"home", "environments", *(f"group-{team['number']}" for team in account["groups"])}
-    bound = ("get", "pvc", "-o", 'jsonpath={range .items[?(@.status.phase=="Bound")]}{.metadata.name}{"\\n"}{end}')
-    eventually(lambda: set(made.kubectl(*bound).stdout.split()) == wanted, 60, f"{subject} has claims")
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +115,18 @@ def test_a_container_may_not_choose_another_user(alice: Researcher, bob: Researc
     document["spec"].setdefault(part, []).append(container)
     refused = bob.kubectl("create", "-f", "-", document=document)
     assert "containers of this namespace run as user and group" in refused.stderr
+
+
+@pytest.mark.parametrize("change", [{"type": "NodePort"}, {"externalIPs": ["192.0.2.1"]}], ids=["port", "address"])
+def test_a_service_that_takes_more_than_an_address_of_its_own_is_refused(
+    bob: Researcher, change: dict[str, Any]
+) -> None:
+    spec = {"ports": [{"port": 80}], "selector": {"app": "own"}}
+    document = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "own"}}
+    refused = bob.kubectl("create", "-f", "-", document={**document, "spec": {**spec, **change}})
+    assert "is of type ClusterIP and has no externalIPs" in refused.stderr
+    bob.done("create", "-f", "-", document={**document, "spec": spec})
+    bob.done("delete", "service", "own")
 
 
 def test_a_job_that_chooses_another_user_makes_no_pod(alice: Researcher, bob: Researcher) -> None:

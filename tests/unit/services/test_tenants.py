@@ -100,9 +100,10 @@ def test_a_home_that_is_not_made_yet_has_no_volume() -> None:
 
 def test_who_has_left_keeps_a_namespace_in_which_nothing_runs() -> None:
     kinds = {one["kind"] for one in objects(LEFT, SITE)}
-    assert kinds == {"Namespace", "ResourceQuota", "NetworkPolicy"}
-    (quota,) = by_name(LEFT, "ResourceQuota").values()
-    assert quota["spec"]["hard"]["pods"] == "0"
+    assert kinds == {"Namespace", "NetworkPolicy"}
+    annotation = "platform.ai-infn.it/left"
+    assert annotation in by_name(LEFT, "Namespace")["user-1000000"]["metadata"]["annotations"]
+    assert annotation not in by_name(ALICE, "Namespace")["user-1000000"]["metadata"]["annotations"]
     assert objects(GONE, SITE) == []
 
 
