@@ -82,9 +82,10 @@ def run(rounds: int, quick: bool, parts: tuple[str, ...]) -> dict[str, dict[str,
             mirrors.served() as served,
             tempfile.TemporaryDirectory(prefix="ai-infn-bench-") as folder,
         ):
-            mirrors.need([*pulled.values(), *images.addresses(artifacts, kubernetes, "file").values()])
-            say("pulling the images once")
-            images.preload(Path(folder) / "template", served.registry, sorted(pulled.values()))
+            if "overlay" in parts:  # the only part whose guests begin with images
+                mirrors.need([*pulled.values(), *images.addresses(artifacts, kubernetes, "file").values()])
+                say("pulling the images once")
+                images.preload(Path(folder) / "template", served.registry, sorted(pulled.values()))
             plan = Plan(Path(folder), LOGS, served, kubernetes, pulled["probe"], parts, many=0 if quick else 8)
             found, others = measure(plan, rounds, busy)
     finally:

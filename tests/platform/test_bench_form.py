@@ -50,7 +50,7 @@ def test_the_short_benchmark_prints_one_document_of_figures(lab: Lab) -> None:
 
 
 @pytest.mark.rotation("bench-database", "lab/bench/database", "lab/bench/bare/database")
-@pytest.mark.duration(180)
+@pytest.mark.duration(240)
 def test_the_database_is_measured_on_both_sides(host_packages: None) -> None:
     figures = measured([*COMMAND, "database"])
     assert set(figures) == {"database", "database_processors", "transactions"}
