@@ -41,7 +41,10 @@ class Storage(Handmade):
             list(pool.map(lambda host: self.boot_guest(host, HOSTS[host], {"b": DISK_MIB}), HOSTS))
 
     def playbook(self, name: str, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
-        """Run a playbook over the site, with further options of all hosts; with users of S3 it has gateways, too."""
+        """Run a playbook over the site, with further options of all hosts.
+
+        With users of S3 it has gateways, and with clients of NFS a server of NFS.
+        """
         variables = {
             **self.variables("trial"),
             "ceph_osd_devices": ["/dev/vdb"],
@@ -57,6 +60,7 @@ class Storage(Handmade):
             "ceph_mds": {"hosts": plain},
             "ceph_mon": {"hosts": {FIRST: {}}},
             **({"ceph_rgw": {"hosts": plain}} if "ceph_rgw_users" in options else {}),
+            **({"ceph_nfs": {"hosts": {FIRST: {}}}} if "ceph_nfs_clients" in options else {}),
             "shared_filesystem": {"hosts": clients},
             "shared_filesystem_backup": {"hosts": {CLIENT: {}}},
         }
