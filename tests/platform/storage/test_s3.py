@@ -9,6 +9,7 @@ import pytest
 
 from lab.machine.handmade import HandmadeError
 from lab.storage.cluster import CLIENT, HOSTS, Storage
+from tests.platform.storage.test_ceph import pytestmark as pytestmark
 from tests.support import eventually
 
 USERS: list[dict[str, Any]] = [{"name": "alice"}, {"name": "bob"}, {"name": "small", "quota_gib": 1}]
@@ -57,6 +58,12 @@ def test_a_second_run_changes_nothing_and_check_mode_shows_nothing(served: Stora
         done = served.playbook("s3", *words, ceph_rgw_users=USERS)
         assert done.returncode == 0, done.stdout[-4000:]
         assert set(re.findall(r"changed=(\d+)", done.stdout)) == {"0"}, done.stdout[-4000:]
+
+
+def test_the_gateways_pools_are_not_too_many_for_two_osds(served: Storage, clients: dict[str, Client]) -> None:
+    clients["alice"]("mb", "s3://first")
+    served.wait_until_well()
+    assert len(served.ceph("osd", "pool", "ls")) > 7
 
 
 def test_every_gateway_has_what_was_given_to_another(clients: dict[str, Client]) -> None:

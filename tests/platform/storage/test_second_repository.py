@@ -15,6 +15,20 @@ from lab.chaos.cluster import ChaosError, Cluster
 from lab.storage.cluster import HOSTS, Storage
 from tests.support import eventually
 
+pytestmark = [
+    pytest.mark.rotation(
+        "second-repository",
+        "roles/pgbackrest",
+        "roles/ceph_rgw",
+        "plugins/modules/pgbackrest",
+        "plugins/module_utils/postgresql/backups",
+        "plugins/modules/ceph_s3_users",
+        "playbooks/s3.yml",
+        "lab/storage",
+        "tests/platform/storage/test_second_repository",
+    ),
+    pytest.mark.duration(240),
+]
 GATEWAY, ADDRESS = next(iter(HOSTS.items()))
 USERS = [{"name": "pgbackrest", "buckets": ["pgbackrest"]}]
 ALONE = {"postgresql_confirmations": 0}
