@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from lab import settings
+from lab import python_environment, settings
 from lab.commands import run
 
 CACHE = settings.CACHE / "openstack"
@@ -37,44 +35,15 @@ def daemons_folder() -> Path:
     return CACHE / f"daemons-{recipe_key(DAEMON_SUITE, *DAEMON_PACKAGES)}"
 
 
-def is_complete(folder: Path) -> bool:
-    """Whether a cached folder was finished; an interrupted build leaves no such mark."""
-    return (folder / ".complete").exists()
-
-
 def ensure_environment() -> Path:
-    """Install OpenStack from the lock, byte-compiled (its first start would otherwise take 40 s)."""
-    folder = environment_folder()
-    if is_complete(folder):
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    run(["/usr/bin/python3", "-m", "venv", "--without-pip", folder])
-    uv = Path(sys.executable).parent / "uv"
-    environment = {**os.environ, "UV_CACHE_DIR": str(settings.CACHE / "build" / "uv"), "UV_HTTP_TIMEOUT": "180"}
-    run(
-        [
-            uv,
-            "pip",
-            "sync",
-            "--quiet",
-            "--require-hashes",
-            "--compile-bytecode",
-            "--python",
-            folder / "bin/python",
-            LOCK,
-        ],
-        environment=environment,
-        timeout=1800,
-    )
-    (folder / ".complete").touch()
-    return folder
+    """Have OpenStack installed from the lock; its first start would take 40 s if it were not byte-compiled."""
+    return python_environment.ensure(environment_folder(), LOCK)
 
 
 def ensure_daemons() -> Path:
     """Unpack MariaDB and RabbitMQ into a folder of their own: the machine gets no service and no user."""
     folder = daemons_folder()
-    if is_complete(folder):
+    if python_environment.is_complete(folder):
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab import settings
+from lab import python_environment, settings
 from lab.commands import CommandError, run
 from lab.openstack import build, config, daemons, services
 
@@ -53,7 +53,7 @@ def cached_folder() -> Path:
 def ensure() -> Path:
     """Lay the databases out on a server of their own, unless that was done before with this recipe."""
     folder = cached_folder()
-    if build.is_complete(folder):
+    if python_environment.is_complete(folder):
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     data, work = folder / "data", folder / "work"
