@@ -81,86 +81,15 @@ not_taken:
   elements: str
 """
 
-import json
 import os
-import tempfile
 from collections.abc import Mapping
-from typing import Any, Optional
-from urllib.error import HTTPError, URLError
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.urls import open_url
 from ansible_collections.ai_infn.platform.plugins.module_utils.openid import metadata
-from ansible_collections.ai_infn.platform.plugins.module_utils.openid.provider import (
-    Answer,
-    Ask,
-    Provider,
-    ProviderError,
-)
-
-
-def asking(authority: Optional[str], timeout: int) -> Ask:
-    """Return what asks a provider over TLS."""
-
-    def ask(method: str, address: str, body: Optional[Mapping[str, Any]], token: str) -> Answer:
-        if not address.startswith("https://"):
-            raise ProviderError(f"{address} is no address of TLS. Remedy: give one that begins with https://")
-        headers = {"Accept": "application/json"}
-        headers |= {"Content-Type": "application/json"} if body is not None else {}
-        headers |= {"Authorization": f"Bearer {token}"} if token else {}
-        data = None if body is None else json.dumps(body).encode()
-        try:
-            found = open_url(
-                address, method=method, data=data, headers=headers, ca_path=authority, timeout=timeout,
-                follow_redirects="none",
-            )  # fmt: skip
-            return Answer(found.status, found.read().decode(errors="replace"))
-        except HTTPError as error:
-            return Answer(error.code, error.read().decode(errors="replace"))
-        except (URLError, OSError, ValueError) as error:
-            unsure = " Whether it was done is not known." if method != "GET" else ""
-            raise ProviderError(f"{method} {address}: {error}.{unsure}") from error
-
-    return ask
-
-
-def load(path: str) -> dict[str, Any]:
-    """Return the record of a registration, {} where there is none. Raises ProviderError where it cannot be read."""
-    if not os.path.exists(path):
-        return {}
-    try:
-        with open(path, encoding="utf-8") as stream:
-            found = json.load(stream)
-        return dict(found) if found["client_id"] else {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ProviderError(
-            f"{path} is no record of a registration: {error!r}. Remedy: bring it back from a copy"
-        ) from error
-
-
-class Draft:
-    """The place of a record, made before there is anything to be kept."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        folder = os.path.dirname(path) or "."
-        try:
-            self._handle, self._draft = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
-        except OSError as error:
-            raise ProviderError(f"{folder} cannot keep a registration: {error}. Nothing was asked for") from error
-
-    def keep(self, record: Mapping[str, Any]) -> None:
-        """Have the record on the disk."""
-        with os.fdopen(self._handle, "w", encoding="utf-8") as stream:
-            json.dump(record, stream, indent=2, sort_keys=True)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(self._draft, self._path)
-
-    def forget(self) -> None:
-        """Remove the place, which nothing was kept in."""
-        os.close(self._handle)
-        os.unlink(self._draft)
+from ansible_collections.ai_infn.platform.plugins.module_utils.openid.http import Line, ProviderError
+from ansible_collections.ai_infn.platform.plugins.module_utils.openid.provider import Provider
+from ansible_collections.ai_infn.platform.plugins.module_utils.openid.registration import Draft, load
 
 
 def have(provider: Provider, options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -217,7 +146,9 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    provider = Provider(module.params["issuer"], asking(module.params["authority"], module.params["timeout"]))
+    provider = Provider(
+        module.params["issuer"], Line(module.params["authority"] or "", module.params["timeout"]).json()
+    )
     act = have if module.params["state"] == "present" else lack
     try:
         result = act(provider, module.params, module.check_mode)

@@ -12,7 +12,7 @@ from typing import Any
 Metadata = dict[str, Any]
 
 SECRETS = ("client_secret", "registration_access_token")
-"""What nobody but the client may see."""
+"""What of a registration nobody but the client may see."""
 OURS_ALONE = ("registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at")
 """What a provider says of a registration, and what RFC 7592, section 2.2, forbids to send back."""
 

@@ -3,44 +3,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Optional
 
-from ansible_collections.ai_infn.platform.plugins.module_utils.openid.metadata import SECRETS
+from ansible_collections.ai_infn.platform.plugins.module_utils.openid.http import Answer, Ask, Line, ProviderError
 
-SAID = 400
-"""How much of an answer a message repeats, in characters."""
 UNKNOWN = (400, 401, 404)
 """How providers answer for a client that they do not know; RFC 7592 says 401, INDIGO IAM says 400 too."""
-
-
-class ProviderError(Exception):
-    """The provider refused or did not answer; the message says what, and the remedy."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A status of HTTP and the body."""
-
-    status: int
-    body: str
-
-    def document(self) -> dict[str, Any]:
-        """Return the JSON object that the body is. Raises ProviderError."""
-        try:
-            found = json.loads(self.body)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise ProviderError(f"the provider answered {self.status} with no JSON object: {self.body[:SAID]!r}")
-        return found
-
-
-Ask = Callable[[str, str, Optional[Mapping[str, Any]], str], Answer]
-"""Sends METHOD, address, JSON body and bearer token ("" for none) and returns the answer, whatever its status; raises
-ProviderError where there is none."""
 
 
 class Provider:
@@ -74,7 +43,7 @@ class Provider:
             )
         answer = self._ask("POST", address, wanted, token)
         if answer.status not in {200, 201}:
-            raise ProviderError(f"the client is not registered: {self._said(answer, token)}")
+            raise ProviderError(f"the client is not registered: {answer.said(token)}")
         found = answer.document()
         if not found.get("client_id"):
             raise ProviderError(f"{address} answered {answer.status} without a client_id")
@@ -104,7 +73,7 @@ class Provider:
         answer = self._ask(method, address, body, token)
         if answer.status in good:
             return answer
-        said = self._said(answer, token, str(kept.get("client_secret") or ""))
+        said = answer.said(token, str(kept.get("client_secret") or ""))
         if answer.status in UNKNOWN and method != "PUT":
             raise ProviderError(
                 f"the provider knows no client {kept['client_id']} with this token any more: {said}. Remedy: have its"
@@ -112,15 +81,13 @@ class Provider:
             )
         raise ProviderError(f"{method} of the client {kept['client_id']} failed: {said}")
 
-    @staticmethod
-    def _said(answer: Answer, *secrets: str) -> str:
-        """What an answer says, without secrets: providers are known that repeat a bearer's token."""
-        text = " ".join(answer.body.split())
-        try:
-            found = json.loads(answer.body)
-            secrets = (*secrets, *(str(found[name]) for name in SECRETS if found.get(name)))
-        except (ValueError, TypeError, AttributeError):
-            pass
-        for secret in filter(None, secrets):
-            text = text.replace(secret, "********")
-        return f"{answer.status} {text[:SAID]}".strip()
+
+def token_of(provider: Provider, line: Line, kept: Mapping[str, Any], scope: str) -> str:
+    """Return a token for a client itself (RFC 6749, section 4.4), of its registration. Raises ProviderError."""
+    address = provider.discover().get("token_endpoint", "")
+    fields = {"grant_type": "client_credentials", **({"scope": scope} if scope else {})}
+    secret = str(kept.get("client_secret") or "")
+    answer = line.form(address, fields, str(kept["client_id"]), secret)
+    if answer.status != 200:
+        raise ProviderError(f"{kept['client_id']} is given no token: {answer.said(secret)}")
+    return str(answer.document()["access_token"])

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
-
-from plugins.module_utils.openid.metadata import different, record, replacement, to_change, visible
+from ansible_collections.ai_infn.platform.plugins.module_utils.openid.metadata import (
+    different,
+    record,
+    replacement,
+    to_change,
+    visible,
+)
 
 KEPT = {
     "client_id": "one",

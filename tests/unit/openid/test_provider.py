@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-
-from plugins.module_utils.openid.provider import Answer, Provider, ProviderError
+from ansible_collections.ai_infn.platform.plugins.module_utils.openid.http import Answer, ProviderError
+from ansible_collections.ai_infn.platform.plugins.module_utils.openid.provider import Provider
 
 ISSUER = "https://iam.example/"
 REGISTER = "https://iam.example/iam/api/client-registration"
