@@ -80,6 +80,11 @@ class Canaille:
             self.stop()
             raise ProviderError(f"canaille does not serve at {self.issuer}:\n{self.log.read_text()[-2000:]}")
 
+    def have_user(self, name: str) -> None:
+        """Have a user of a name. Raises CommandError."""
+        about = ["--user-name", name, "--family-name", name, "--emails", f"{name}@lab.example"]
+        run([self._program, "create", "user", "--quiet", *about], environment=self._environment)
+
     def stop(self) -> None:
         """End it."""
         if self._process:

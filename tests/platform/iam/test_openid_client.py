@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.iam.canaille import Canaille
-from tests.support import ROOT
+from tests.platform.iam.modules import MARKS, run
 
-pytestmark = [
-    pytest.mark.rotation(
-        "iam", "plugins/modules/openid", "plugins/module_utils/openid", "lab/iam", "tests/platform/test_openid"
-    ),
-    pytest.mark.duration(120),
-]
+pytestmark = MARKS
 METADATA = {
     "client_name": "Hub of a site",
     "redirect_uris": ["https://hub.example/hub/oauth_callback"],
@@ -48,32 +40,13 @@ class Client:
             "metadata": METADATA,
             **options,
         }
-        command = [ROOT / ".venv/bin/ansible", "localhost", "-c", "local", "-m", "ai_infn.platform.openid_client"]
-        done = subprocess.run(
-            [*map(str, command), "-a", json.dumps(arguments), "--diff", "-vvv", *words],
-            cwd=ROOT, capture_output=True, text=True, check=False,
-            env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-        )  # fmt: skip
-        self.printed = done.stdout + done.stderr
-        assert bool(done.returncode) == fails, self.printed
-        result = done.stdout[done.stdout.index("=> {") + 3 :]
-        return dict(json.JSONDecoder().raw_decode(result)[0])
+        found, self.printed = run("openid_client", arguments, *words, fails=fails)
+        return found
 
     @property
     def kept(self) -> dict[str, Any]:
         """What is kept of the registration."""
         return dict(json.loads(self.file.read_text(encoding="utf-8")))
-
-
-@pytest.fixture(scope="module")
-def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canaille]:
-    found = Canaille(tmp_path_factory.mktemp("iam"), "127.0.0.1", 9443)
-    found.install()
-    found.start()
-    try:
-        yield found
-    finally:
-        found.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Login and its people, at a real provider."""
