@@ -17,6 +17,8 @@ description:
     can change the client.
   - The file is made before the provider is asked, so that no secret is without a place.
   - What the provider does not take over is told, and not asked of it again.
+  - A provider may answer with another token whenever it is asked. That is kept in check mode, too, since the one before
+    is worth nothing then.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
 options:
@@ -92,10 +94,29 @@ from ansible_collections.ai_infn.platform.plugins.module_utils.openid.provider i
 from ansible_collections.ai_infn.platform.plugins.module_utils.openid.registration import Draft, load
 
 
+def read(provider: Provider, path: str, kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a client's metadata, and its record with the token that is good now, which is kept.
+
+    Raises ProviderError.
+    """
+    draft = Draft(path)
+    try:
+        found = provider.read(kept)
+    except ProviderError:
+        draft.forget()
+        raise
+    newest = metadata.refreshed(found, kept)
+    if newest == kept:
+        draft.forget()
+    else:
+        draft.keep(newest)
+    return found, newest
+
+
 def have(provider: Provider, options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Have the client; what the module returns. Raises ProviderError."""
     wanted, kept = options["metadata"], load(options["file"])
-    found = provider.read(kept) if kept else {}
+    found, kept = read(provider, options["file"], kept) if kept else ({}, kept)
     names = metadata.to_change(wanted, found, kept) if kept else list(wanted)
     result: dict[str, Any] = {
         "changed": bool(names) or not kept,

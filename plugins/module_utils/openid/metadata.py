@@ -56,6 +56,16 @@ def replacement(wanted: Mapping[str, Any], found: Mapping[str, Any], kept: Mappi
     return whole
 
 
+def refreshed(answer: Mapping[str, Any], kept: Mapping[str, Any]) -> Metadata:
+    """Return a record with what an answer says of how the registration is managed.
+
+    A provider may give another token whenever it is asked, and the one before is worth nothing then (RFC 7592,
+    section 3; Keycloak does).
+    """
+    words = ("registration_access_token", "registration_client_uri")
+    return {**kept, **{name: answer[name] for name in words if answer.get(name)}}
+
+
 def record(answer: Mapping[str, Any], wanted: Mapping[str, Any], kept: Mapping[str, Any]) -> Metadata:
     """Return what is kept of a registration after an answer of the provider.
 

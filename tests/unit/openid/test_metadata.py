@@ -6,6 +6,7 @@ import pytest
 from ansible_collections.ai_infn.platform.plugins.module_utils.openid.metadata import (
     different,
     record,
+    refreshed,
     replacement,
     to_change,
     visible,
@@ -84,6 +85,14 @@ def test_a_record_keeps_secret_and_token_where_an_answer_lacks_them() -> None:
 def test_a_record_has_the_new_secret_and_token_where_an_answer_has_them() -> None:
     kept = record({"client_id": "one", "client_secret": "new", "registration_access_token": "newer"}, {}, KEPT)
     assert (kept["client_secret"], kept["registration_access_token"]) == ("new", "newer")
+
+
+def test_a_token_that_takes_the_place_of_another_is_in_the_record() -> None:
+    assert refreshed({"client_name": "hub", "registration_access_token": "newer"}, KEPT) == {
+        **KEPT,
+        "registration_access_token": "newer",
+    }
+    assert refreshed({"client_name": "hub", "registration_access_token": None}, KEPT) == KEPT
 
 
 def test_no_secret_is_shown() -> None:
