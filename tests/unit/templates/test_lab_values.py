@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
-from rendering import Rendering, render, templates_of
 
 from tests.support import ROOT
+from tests.unit.templates.rendering import Rendering, render, templates_of
 
 LAB = ROOT / "inventories" / "lab" / "group_vars" / "all"
 SITES = ("cnaf", "recas_bari")
