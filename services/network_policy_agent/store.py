@@ -67,7 +67,7 @@ class Store:
 def _keep(kept: dict[str, Any], item: Json, value: Any) -> bool:
     """Keep a parsed object under its name, None removing it; return whether that altered anything."""
     metadata = item["metadata"]
-    key = f"{metadata.get('namespace', '')}/{metadata['name']}"
+    key = f"{metadata['namespace']}/{metadata['name']}" if "namespace" in metadata else metadata["name"]
     if value is None:
         return kept.pop(key, None) is not None
     if kept.get(key) == value:
