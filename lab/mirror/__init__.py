@@ -30,7 +30,7 @@ from plugins.module_utils.artifacts import Artifact, artifacts
 LOCK = settings.REPOSITORY / "roles" / "artifact" / "files" / "lock.yml"
 CACHE = settings.CACHE / "mirror"
 PUBLISHED = settings.MIRROR_DIGESTS.parent
-BUILD_COMMANDS = {"mmdebstrap": "mmdebstrap", "gcc": "gcc libc6-dev"}
+BUILD_COMMANDS = {"mmdebstrap": "mmdebstrap", "gcc": "gcc libc6-dev", "npm": "npm"}
 SERVE_COMMANDS = {"nginx": "nginx-light", "docker-registry": "docker-registry"}
 KEEP_CACHES = "AI_INFN_KEEP_BUILD_CACHES"
 """Environment variable: if set, the compiler's caches stay when everything has been made (several GB)."""

@@ -15,7 +15,8 @@ from typing import Any
 from lab.mirror import debian, oci
 from lab.mirror.debian import DebianLayer
 from lab.mirror.golang import Go, GoProgram
-from lab.mirror.recipes import PYTHON, FileRecipe, ImageRecipe, PackageRecipe, Program, Recipe, programs_of
+from lab.mirror.libraries import LibraryLayer
+from lab.mirror.recipes import PYTHON, Base, FileRecipe, ImageRecipe, PackageRecipe, Program, Recipe, programs_of
 from lab.mirror.store import Store, sha256_of
 
 GO_CACHES = ("gocache", "gomodcache", "wrappers")
@@ -43,7 +44,7 @@ class Builder:
         """Where the built program is, or would be."""
         return self.store.entry("programs", f"{item.name}-{item.version}", item.key)
 
-    def layer_entry(self, layer: DebianLayer) -> Path:
+    def layer_entry(self, layer: Base) -> Path:
         """Where the record of the layer is, or would be."""
         return self.store.entry("layers", layer.name, layer.key)
 
@@ -83,12 +84,17 @@ class Builder:
 
         return self._once(self.store.entry("roots", layer.name, layer.key), make) / "root.tar"
 
-    def layer(self, layer: DebianLayer) -> list[oci.Layer]:
+    def layer(self, layer: Base) -> list[oci.Layer]:
         """The layer of ``layer`` and those below it, lowest first."""
 
         def make(folder: Path, record: dict[str, Any]) -> None:
-            below = self.root(layer.below) if layer.below else None
-            debian.make_layer(self.root(layer), below, folder / "layer.tar")
+            if isinstance(layer, LibraryLayer):
+                scratch = folder / "scratch"
+                oci.write_layer(folder / "layer.tar", layer.files(scratch, lambda: self.root(layer.below)))
+                shutil.rmtree(scratch)
+            else:
+                below = self.root(layer.below) if layer.below else None
+                debian.make_layer(self.root(layer), below, folder / "layer.tar")
             record["digest"] = self.store.add_blob_file(folder / "layer.tar")
             record["size"] = (folder / "layer.tar").stat().st_size
             (folder / "layer.tar").unlink()
@@ -207,7 +213,7 @@ def in_use(builder: Builder, items: Iterable[Recipe]) -> tuple[set[Path], set[st
         entries |= {builder.entry(item), *(builder.program_entry(program) for program in programs_of(item))}
         if isinstance(item, ImageRecipe):
             blobs |= {record.get("digest", ""), record.get("config", ""), *record.get("layers", [])}
-            layer = item.base
+            layer: Base | None = item.base
             while layer:
                 entries.add(builder.layer_entry(layer))
                 layer = layer.below

@@ -27,13 +27,15 @@ SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class LayerFile:
-    """A file or folder of a layer: absolute ``path``, and its content as a file on disk or as bytes."""
+    """A file, folder or symbolic link of a layer: absolute ``path``, and its content as a file on disk or as bytes."""
 
     path: str
     source: Path | None = None
     content: bytes = b""
     mode: int = 0o644
     folder: bool = False
+    link: str = ""
+    """Of a symbolic link: where it leads."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,10 @@ def write_layer(target: Path, files: Sequence[LayerFile]) -> None:
             name = path.lstrip("/")
             if item.folder:
                 archive.addfile(_member(name, tarfile.DIRTYPE, item.mode))
+            elif item.link:
+                member = _member(name, tarfile.SYMTYPE, 0o777)
+                member.linkname = item.link
+                archive.addfile(member)
             elif item.source:
                 with item.source.open("rb") as stream:
                     archive.addfile(_member(name, tarfile.REGTYPE, item.mode, item.source.stat().st_size), stream)

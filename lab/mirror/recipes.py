@@ -10,7 +10,8 @@ from pathlib import Path
 from lab.mirror import programs_of_go as go
 from lab.mirror.debian import DebianLayer
 from lab.mirror.golang import BuildError, GoModule, GoProgram
-from lab.mirror.oci import Settings
+from lab.mirror.libraries import LibraryLayer, NodeLayer, PythonLayer
+from lab.mirror.oci import SEARCH_PATH, Settings
 from lab.mirror.store import folder_digest, recipe_key, source_files
 from lab.settings import REPOSITORY
 from plugins.module_utils.artifacts import Artifact
@@ -21,6 +22,25 @@ C_LIBRARY = DebianLayer("c-library", ("ca-certificates", "libc6", "mount"))
 """Below programs that call C."""
 PYTHON = DebianLayer("python", ("curl", "openssl", "python3", "python3-cryptography"), below=PACKET_TOOLS)
 """Below the services of ours and the probe."""
+NODE = DebianLayer("node", ("ca-certificates", "nodejs"))
+"""Below what runs with Node."""
+NOTEBOOK = DebianLayer(
+    "notebook",
+    (
+        "bash-completion",
+        "ca-certificates",
+        "curl",
+        "git",
+        "less",
+        "libgomp1",
+        "libstdc++6",
+        "nano",
+        "openssh-client",
+        "python3",
+        "tini",
+    ),
+)
+"""Below a session: what a person at a terminal expects."""
 SERVICES_PATH = "/opt/ai-infn"
 SHARED_PACKAGES = ("kube_api",)
 """Folders of services/ that the services import."""
@@ -57,6 +77,8 @@ class CProgram:
 
 
 Program = GoProgram | CProgram
+Base = DebianLayer | LibraryLayer
+"""The highest of the layers below what an image has of its own."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +112,13 @@ class PackageRecipe:
 
 @dataclass(frozen=True)
 class ImageRecipe:
-    """An image: a layer of Debian packages or none, programs and folders of the repository, and what it runs."""
+    """An image: layers of packages and libraries or none, programs and folders of the repository, and what it runs."""
 
     artifact: Artifact
     settings: Settings
     programs: Mapping[str, Program] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
-    base: DebianLayer | None = None
+    base: Base | None = None
 
     @property
     def key(self) -> str:
@@ -180,6 +202,40 @@ def _probe(item: Artifact) -> ImageRecipe:
     return ImageRecipe(item, Settings(command=("/bin/sleep", "infinity")), base=PYTHON)
 
 
+def _hub(item: Artifact) -> ImageRecipe:
+    """Its libraries, our package, and the folder of the collection that says what a site has of GPUs."""
+    base = PythonLayer(item.name, REPOSITORY / "images" / item.name, below=PYTHON)
+    gpu = "ansible_collections/ai_infn/platform/plugins/module_utils/gpu"
+    folders = {
+        **{f"{SERVICES_PATH}/{name}": REPOSITORY / "services" / name for name in (item.name, *SHARED_PACKAGES)},
+        f"{SERVICES_PATH}/{gpu}": REPOSITORY / "plugins/module_utils/gpu",
+    }
+    settings = Settings(
+        entrypoint=(f"{base.path}/bin/python3", "-m", item.name),
+        user=NOBODY,
+        environment={"PYTHONPATH": SERVICES_PATH, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    return ImageRecipe(item, settings, folders=folders, base=base)
+
+
+def _configurable_http_proxy(item: Artifact) -> ImageRecipe:
+    base = NodeLayer(item.name, REPOSITORY / "images" / item.name, below=NODE)
+    program = f"{base.path}/node_modules/configurable-http-proxy/bin/configurable-http-proxy"
+    return ImageRecipe(item, Settings(entrypoint=("/usr/bin/node", program), user=NOBODY), base=base)
+
+
+def _notebook(item: Artifact) -> ImageRecipe:
+    base = PythonLayer(item.name, REPOSITORY / "images" / item.name, below=NOTEBOOK)
+    settings = Settings(
+        entrypoint=("/usr/bin/tini", "--"),
+        command=("jupyterhub-singleuser",),
+        user=NOBODY,
+        environment={"PATH": f"{base.path}/bin:{SEARCH_PATH}", "SHELL": "/bin/bash", "LANG": "C.UTF-8"},
+        directory="/home",
+    )
+    return ImageRecipe(item, settings, base=base)
+
+
 def _mig_parted(item: Artifact) -> FileRecipe:
     prefix = f"nvidia-mig-manager-{item.version}-1/"
     return FileRecipe(item, (go.nvidia_mig_parted(item.version),), archive=True, prefix=prefix)
@@ -223,6 +279,9 @@ RECIPES: dict[str, Callable[[Artifact], Recipe]] = {
     "nvidia-container-toolkit-base": _container_toolkit,
     "nvidia-device-plugin": _device_plugin,
     "node-feature-discovery": _node_feature_discovery,
+    "configurable-http-proxy": _configurable_http_proxy,
+    "hub": _hub,
+    "notebook": _notebook,
 }
 """Name in the lock -> how it is made. A test holds this against the lock."""
 
