@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab import fabric, mirror, package_proxy, packages, processes, settings, supervise, sysctls
+from lab import fabric, iam, mirror, package_proxy, packages, processes, settings, supervise, sysctls
 from lab.commands import run
 from lab.drivers.cleanup import cleanup, remove_guests
 from lab.gpu import build as gpu
@@ -40,6 +40,7 @@ def plan(*, artifacts: bool = True) -> list[Phase]:
         Phase("reports", "GPU servers and volume service report", _reports, ("control",)),
         Phase("prune", "what older recipes made removed", _prune, ("reports", "offer")),
         Phase("proxy", "package proxy for guests", _proxy, ("fabric",)),
+        Phase("iam", "identity provider of people", _iam, ("fabric",)),
         Phase("mirror", "file server and registry", _mirror, ("artifacts", "fabric")),
     ]
     return [phase for phase in phases if artifacts or phase.name not in ARTIFACT_PHASES]
@@ -111,6 +112,11 @@ def _prune(say: Say) -> None:
 
 def _proxy(say: Say) -> str:
     return _list(supervise.start(package_proxy.programs(), say))
+
+
+def _iam(say: Say) -> str:
+    iam.ensure()
+    return _list(supervise.start(iam.programs(), say))
 
 
 def _fabric(say: Say) -> str:
