@@ -9,11 +9,12 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from lab.commands import run
 from lab.mirror.debian import DebianLayer
 from lab.mirror.oci import LayerFile
-from lab.mirror.store import folder_digest, recipe_key
+from lab.mirror.store import recipe_key, sha256_of
 
 PYTHON_VERSION = "3.13"
 """That of the suite of DebianLayer."""
@@ -30,6 +31,7 @@ class LibraryLayer:
     name: str
     folder: Path
     below: DebianLayer
+    lock: ClassVar[str]
 
     @property
     def path(self) -> str:
@@ -39,7 +41,7 @@ class LibraryLayer:
     @property
     def key(self) -> str:
         """Hash of the recipe."""
-        return recipe_key([type(self).__name__, self.name, folder_digest(self.folder), PYTHON_VERSION, self.below.key])
+        return recipe_key([self.name, self.lock, sha256_of(self.folder / self.lock), PYTHON_VERSION, self.below.key])
 
     def files(self, scratch: Path, root: Callable[[], Path]) -> list[LayerFile]:
         """Make it in the folder ``scratch``; ``root`` gives the root file system below as a tar file.
@@ -52,9 +54,11 @@ class LibraryLayer:
 class PythonLayer(LibraryLayer):
     """A virtual environment, byte-compiled, so that the first start of each pod does not do it."""
 
+    lock = "requirements.lock"
+
     def files(self, scratch: Path, root: Callable[[], Path]) -> list[LayerFile]:
         """Download wheels here and install them in the root file system, without a network and with its own Python."""
-        lock = self.folder / "requirements.lock"
+        lock = self.folder / self.lock
         wheels = scratch / "root" / "wheels"
         wheels.mkdir(parents=True)
         platforms = [word for one in WHEELS for word in ("--platform", one)]
@@ -81,11 +85,13 @@ class PythonLayer(LibraryLayer):
 class NodeLayer(LibraryLayer):
     """Modules of Node, without running what they would run when they are installed."""
 
+    lock = "package-lock.json"
+
     def files(self, scratch: Path, root: Callable[[], Path]) -> list[LayerFile]:
         """Install them with npm, as its lock says."""
         target = scratch / self.path.lstrip("/")
         target.mkdir(parents=True)
-        for name in ("package.json", "package-lock.json"):
+        for name in ("package.json", self.lock):
             shutil.copy2(self.folder / name, target)
         run(
             ["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", target], timeout=1800

@@ -225,7 +225,8 @@ def _configurable_http_proxy(item: Artifact) -> ImageRecipe:
 
 
 def _notebook(item: Artifact) -> ImageRecipe:
-    base = PythonLayer(item.name, REPOSITORY / "images" / item.name, below=NOTEBOOK)
+    source = REPOSITORY / "images" / item.name
+    base = PythonLayer(item.name, source, below=NOTEBOOK)
     settings = Settings(
         entrypoint=("/usr/bin/tini", "--"),
         command=("jupyterhub-singleuser",),
@@ -233,7 +234,7 @@ def _notebook(item: Artifact) -> ImageRecipe:
         environment={"PATH": f"{base.path}/bin:{SEARCH_PATH}", "SHELL": "/bin/bash", "LANG": "C.UTF-8"},
         directory="/home",
     )
-    return ImageRecipe(item, settings, base=base)
+    return ImageRecipe(item, settings, folders={f"{base.path}/etc/jupyter/labconfig": source / "labconfig"}, base=base)
 
 
 def _mig_parted(item: Artifact) -> FileRecipe:

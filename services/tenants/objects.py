@@ -17,6 +17,11 @@ LEFT = f"{DOMAIN}/left"
 """Annotation of a namespace in which no pod may begin."""
 ROLE = "researcher"
 """The ClusterRole with what a researcher may do in the own namespace."""
+HUB = "hub"
+"""The namespace and the service account of the hub."""
+SESSIONS = "hub-sessions"
+"""The ClusterRole with what the hub may do in the namespace of an account."""
+SESSION_PORT = 8888
 NOMINAL = {"storage": "1Gi"}
 """Size of volumes and claims, which says nothing: quotas are the filesystem's, and a claim's size never changes."""
 
@@ -51,23 +56,33 @@ class Site:
     """Whose tokens the API server takes, "" for nobody's."""
     prefix: str
     """What the API server puts before the subject of a token."""
+    hub: bool = False
+    """Whether there is a hub, which makes sessions."""
 
 
 def objects(account: Account, site: Site) -> list[Object]:
     """Return what an account has, in the order in which it is made; nothing once its home is removed."""
     if account.left and account.folder == "removed":
         return []
-    found = [_namespace(account), _own(account, "networking.k8s.io/v1", "NetworkPolicy", "platform", {"spec": _APART})]
+    found = [_namespace(account), _own(account, "networking.k8s.io/v1", "NetworkPolicy", "platform", {"spec": _apart(site)})]
     if account.left:
         return [_marked(one) for one in found]
     if account.issuer == site.issuer:
-        found.append(_rights(account, site))
+        found.append(_rights(account, ROLE, {"kind": "User", "name": f"{site.prefix}{account.subject}"}))
     for claim, folder, mode in _folders(account):
         found += _volume(account, site, claim, folder, mode)
+    if site.hub:  # last: it takes its rights for a sign that all of it is there
+        found.append(_rights(account, SESSIONS, {"kind": "ServiceAccount", "name": HUB, "namespace": HUB}))
     return [_marked(one) for one in found]
 
 
-_APART = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [{"podSelector": {}}]}]}
+def _apart(site: Site) -> Object:
+    """A policy by which pods of other accounts reach none of these; the hub reaches the servers of sessions."""
+    hub = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": HUB}}}
+    rules: list[Object] = [{"from": [{"podSelector": {}}]}]
+    if site.hub:
+        rules.append({"from": [hub], "ports": [{"protocol": "TCP", "port": SESSION_PORT}]})
+    return {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": rules}
 
 
 def _folders(account: Account) -> Iterable[tuple[str, str, str]]:
@@ -98,13 +113,11 @@ def _namespace(account: Account) -> Object:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
-def _rights(account: Account, site: Site) -> Object:
+def _rights(account: Account, role: str, whose: Object) -> Object:
     group = "rbac.authorization.k8s.io"
-    content = {
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": ROLE},
-        "subjects": [{"apiGroup": group, "kind": "User", "name": f"{site.prefix}{account.subject}"}],
-    }
-    return _own(account, f"{group}/v1", "RoleBinding", ROLE, content)
+    subject = {**({} if whose["kind"] == "ServiceAccount" else {"apiGroup": group}), **whose}
+    content = {"roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role}, "subjects": [subject]}
+    return _own(account, f"{group}/v1", "RoleBinding", role, content)
 
 
 def _volume(account: Account, site: Site, claim: str, folder: str, mode: str) -> list[Object]:

@@ -163,3 +163,17 @@ def test_one_object_that_is_refused_does_not_keep_others_from_being_made() -> No
 def test_an_object_is_found_by_its_path() -> None:
     assert path(("PersistentVolumeClaim", "user-1", "home")) == "/api/v1/namespaces/user-1/persistentvolumeclaims/home"
     assert path(("PersistentVolume", "", "user-1-home")) == "/api/v1/persistentvolumes/user-1-home"
+
+
+def test_where_there_is_a_hub_it_makes_sessions_and_reaches_their_servers_alone() -> None:
+    found = {key(one): one for one in objects(ALICE, replace(SITE, hub=True))}
+    binding = found["RoleBinding", "user-1000000", "hub-sessions"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "hub", "namespace": "hub"}]
+    assert list(found)[-1] == key(binding)
+    rules = found["NetworkPolicy", "user-1000000", "platform"]["spec"]["ingress"]
+    assert [rule.get("ports") for rule in rules] == [None, [{"protocol": "TCP", "port": 8888}]]
+    assert ("RoleBinding", "user-1000000", "hub-sessions") not in as_found([ALICE])
+
+
+def test_where_an_account_has_left_the_hub_has_no_rights() -> None:
+    assert "RoleBinding" not in {one["kind"] for one in objects(LEFT, replace(SITE, hub=True))}

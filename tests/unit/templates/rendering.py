@@ -42,6 +42,7 @@ GROUPS = {
     "cephfs_snapshots": "ceph_mon",
     "identity": "ceph_mon",
     "tenants": "kube_control_plane",
+    "hub": "kube_control_plane",
     "ceph_osd": "ceph_osd",
     "ceph_nfs": "ceph_osd",
     "ceph_rgw": "ceph_osd",

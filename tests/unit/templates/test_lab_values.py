@@ -21,7 +21,7 @@ SITES = ("cnaf", "recas_bari")
 LAB_TEXTS = {
     "an address of the lab": r"\b198\.51\.100\.|\b10\.64\.\d",
     "a folder of the lab": r"/ai-infn-lab/",
-    "plain HTTP": r"\bhttp://",
+    "plain HTTP": r"\bhttp://(?![a-z-]+\.hub\.svc:)",  # between the hub's pods, which nobody else reaches
     "cgroup v1": r"failCgroupV1",
     "the oom score of a container": r"restrict_oom_score_adj = true",
     "ignored preflight errors": r"ignorePreflightErrors: \[[^]]",
