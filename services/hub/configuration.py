@@ -84,7 +84,7 @@ def _sessions(c: Any) -> None:
     c.SessionSpawner.pod_security_context = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     c.SessionSpawner.cmd = ["jupyterhub-singleuser"]
     c.SessionSpawner.notebook_dir = "/home"
-    c.SessionSpawner.default_url = "/lab"
+    c.SessionSpawner.default_url = "/lab/tree/private"
     c.SessionSpawner.start_timeout = 300
     c.SessionSpawner.http_timeout = 60
     c.SessionSpawner.delete_grace_period = 5

@@ -90,3 +90,17 @@ IDENTITY = (
     "playbooks/identity.yml",
     "playbooks/layers/65-identity",
 )
+
+HUB = (
+    "images/",
+    "roles/entrance",
+    "roles/hub",
+    "services/hub",
+    "plugins/modules/openid",
+    "plugins/module_utils/openid",
+    "playbooks/hub.yml",
+    "playbooks/tasks/have_hub.yml",
+    "playbooks/layers/75-hub",
+    "lab/iam",
+    "lab/sessions",
+)

@@ -21,6 +21,8 @@ def test_a_changed_lock_is_another_layer(tmp_path: Path) -> None:
 
 
 def test_what_it_stands_on_and_who_installs_it_is_part_of_the_key(tmp_path: Path) -> None:
+    for lock in (PythonLayer.lock, NodeLayer.lock):
+        (tmp_path / lock).touch()
     keys = {
         PythonLayer("x", tmp_path, PYTHON).key,
         PythonLayer("x", tmp_path, NODE).key,
