@@ -20,6 +20,7 @@ import websocket
 from requests.adapters import HTTPAdapter
 
 ANSWER_S = 60.0
+START_S = 300.0
 STOP_S = 120.0
 
 
@@ -102,11 +103,11 @@ class Visitor:
         """Return a page of the hub."""
         return self._get(f"{self.url}{path}")
 
-    def start(self, deadline: float = 300.0, **choice: str) -> float:
+    def start(self, **choice: str) -> float:
         """Start a session and return after how many seconds it could be used. Raises VisitError with what is said."""
         began = time.monotonic()
         self.choose(**choice)
-        while time.monotonic() - began < deadline:
+        while time.monotonic() - began < START_S:
             state = self.api("GET", f"users/{self.user}")
             server = state["servers"].get("", {})
             if server.get("ready"):
@@ -116,7 +117,7 @@ class Visitor:
                 raise VisitError(said(self.page(f"/hub/spawn-pending/{self.user}").text))
             time.sleep(0.5)
         raise VisitError(
-            f"no session within {deadline:.0f} s: {said(self.page(f'/hub/spawn-pending/{self.user}').text)}"
+            f"no session within {START_S:.0f} s: {said(self.page(f'/hub/spawn-pending/{self.user}').text)}"
         )
 
     def choose(self, **choice: str) -> None:

@@ -64,7 +64,10 @@ def objects(account: Account, site: Site) -> list[Object]:
     """Return what an account has, in the order in which it is made; nothing once its home is removed."""
     if account.left and account.folder == "removed":
         return []
-    found = [_namespace(account), _own(account, "networking.k8s.io/v1", "NetworkPolicy", "platform", {"spec": _apart(site)})]
+    found = [
+        _namespace(account),
+        _own(account, "networking.k8s.io/v1", "NetworkPolicy", "platform", {"spec": _apart(site)}),
+    ]
     if account.left:
         return [_marked(one) for one in found]
     if account.issuer == site.issuer:

@@ -89,11 +89,13 @@ def seen(browser: Chrome, selector: str, what: str, fits: Callable[[WebElement],
         return next((one for one in found if one.is_displayed() and fits(one)), None)
 
     try:
-        return WebDriverWait(browser, PATIENCE_S, 0.3, ignored_exceptions=[Exception]).until(look)
+        found = WebDriverWait(browser, PATIENCE_S, 0.3, ignored_exceptions=[Exception]).until(look)
     except Exception:
         picture(browser, "missing")
         text = browser.find_element(By.TAG_NAME, "body").text
         pytest.fail(f"{what}: not seen within {PATIENCE_S} s at {browser.current_url}, which says: {text[:1000]}")
+    assert found is not None
+    return found
 
 
 def stops(browser: Chrome) -> bool:
