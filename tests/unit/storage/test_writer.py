@@ -13,6 +13,12 @@ def test_a_number_that_was_acknowledged_and_is_not_there_is_lost() -> None:
     assert lost(told(1, 2, 4), "0000000001\n0000000004\n") == [2]
 
 
+def test_zeros_in_the_place_of_a_write_that_nobody_acknowledged_are_no_loss() -> None:
+    hole = "\0" * 11
+    assert lost(told(1, 3), f"0000000001\n{hole}0000000003\n") == []
+    assert lost(told(1, 2, 3), f"0000000001\n{hole}0000000003\n") == [2]
+
+
 def test_a_number_that_is_there_and_was_not_acknowledged_is_no_loss() -> None:
     assert lost(told(1), "0000000001\n0000000002\n00000") == []
 
