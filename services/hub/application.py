@@ -43,14 +43,14 @@ class SiteHub(JupyterHub):
     async def end(self, user: Any) -> None:
         """End the sessions and tokens of a user. Its data stay."""
         self.log.warning("%s is refused by the identity provider: its sessions and tokens end", user.name)
-        for spawner in list(user.spawners.values()):
-            if spawner.active:
-                await self.stop_of(user, spawner)
         for token in [*user.orm_user.api_tokens]:
             self.db.delete(token)
         user.orm_user.cookie_id = orm.new_token()
         await user.save_auth_state(None)
         self.db.commit()
+        for spawner in list(user.spawners.values()):
+            if spawner.active:
+                await self.stop_of(user, spawner)
 
     async def stop_of(self, user: Any, spawner: Any) -> None:
         """Stop a server and take its route away."""
