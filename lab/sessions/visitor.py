@@ -173,7 +173,10 @@ class Visitor:
     def _ask(self, method: str, address: str, below: str, body: Mapping[str, Any] | None) -> Any:
         token = next((one.value for one in self._http.cookies if one.name == "_xsrf" and one.path == below), "")
         headers = {"X-XSRFToken": str(token), "Referer": f"{self.url}{below}"}
-        answer = self._http.request(method, address, json=body, headers=headers, timeout=ANSWER_S)
+        try:
+            answer = self._http.request(method, address, json=body, headers=headers, timeout=ANSWER_S)
+        except requests.RequestException as error:
+            raise VisitError(f"{method} {address}: {error}") from error
         if not answer.ok:
             raise VisitError(f"{method} {address}: HTTP {answer.status_code}: {answer.text[:300]}")
         return answer.json() if answer.content else None
