@@ -40,8 +40,6 @@ class Gpu:
     resource: str
     node_labels: Mapping[str, str] = field(default_factory=dict)
     groups: frozenset[str] = frozenset()
-    hours: float = 0
-    """After so many hours a session with it ends; 0 is never."""
 
 
 @dataclass(frozen=True)
