@@ -21,6 +21,7 @@ description:
     is worth nothing then.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
+  - ai_infn.platform.openid
 options:
   issuer:
     description: The provider, as it calls itself, to the last character.
@@ -43,13 +44,6 @@ options:
   initial_token:
     description: Token with which a client may be registered, where the provider asks for one.
     type: str
-  authority:
-    description: File with the authority of the provider's certificate. The default is whom the host trusts.
-    type: path
-  timeout:
-    description: After how many seconds without an answer it fails.
-    type: int
-    default: 30
 attributes:
   diff_mode:
     details: Shows the metadata that change, and no secret.

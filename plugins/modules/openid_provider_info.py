@@ -14,18 +14,12 @@ description:
   - Fails where the provider does not answer, or calls itself otherwise.
 extends_documentation_fragment:
   - ai_infn.platform.attributes.info
+  - ai_infn.platform.openid
 options:
   issuer:
     description: The provider, as it calls itself, to the last character.
     type: str
     required: true
-  authority:
-    description: File with the authority of the provider's certificate. The default is whom the host trusts.
-    type: path
-  timeout:
-    description: After how many seconds without an answer it fails.
-    type: int
-    default: 30
 """
 
 EXAMPLES = r"""

@@ -15,6 +15,7 @@ description:
   - Asks as a client of the provider that M(ai_infn.platform.openid_client) has registered, or with a token.
 extends_documentation_fragment:
   - ai_infn.platform.attributes
+  - ai_infn.platform.openid
 options:
   endpoint:
     description: Address of SCIM, such as C(https://iam.example.org/scim) of INDIGO IAM.
@@ -55,13 +56,6 @@ options:
     description: Scope of the token. INDIGO IAM wants C(scim:read scim:write).
     type: str
     default: ""
-  authority:
-    description: File with the authority of the servers' certificates. The default is whom the host trusts.
-    type: path
-  timeout:
-    description: After how many seconds without an answer it fails.
-    type: int
-    default: 30
 attributes:
   diff_mode:
     details: Shows the members by their names.
