@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tarfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ UV = "usr/local/bin/uv"
 
 
 @dataclass(frozen=True)
-class LibraryLayer:
+class LibraryLayer(ABC):
     """A layer with what the lock in ``folder`` names, at ``/opt/NAME``, over packages that have its interpreter."""
 
     name: str
@@ -43,12 +44,12 @@ class LibraryLayer:
         """Hash of the recipe."""
         return recipe_key([self.name, self.lock, sha256_of(self.folder / self.lock), PYTHON_VERSION, self.below.key])
 
+    @abstractmethod
     def files(self, scratch: Path, root: Callable[[], Path]) -> list[LayerFile]:
         """Make it in the folder ``scratch``; ``root`` gives the root file system below as a tar file.
 
         Raises CommandError.
         """
-        raise NotImplementedError
 
 
 class PythonLayer(LibraryLayer):

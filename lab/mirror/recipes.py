@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from lab.mirror import programs_of_go as go
@@ -183,15 +183,16 @@ def _metrics_server(item: Artifact) -> ImageRecipe:
     return ImageRecipe(item, Settings(entrypoint=("/metrics-server",), user=NOBODY), {"/metrics-server": program})
 
 
-def _service(item: Artifact, user: str = "") -> ImageRecipe:
+def _service(item: Artifact, user: str = "", libraries: PythonLayer | None = None) -> ImageRecipe:
+    """A package of services/, over Python alone or over libraries in an environment of their own."""
     package = item.name.replace("-", "_")
     folders = {f"{SERVICES_PATH}/{name}": REPOSITORY / "services" / name for name in (package, *SHARED_PACKAGES)}
     settings = Settings(
-        entrypoint=("/usr/bin/python3", "-m", package),
+        entrypoint=(f"{libraries.path if libraries else '/usr'}/bin/python3", "-m", package),
         user=user,
         environment={"PYTHONPATH": SERVICES_PATH, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    return ImageRecipe(item, settings, folders=folders, base=PYTHON)
+    return ImageRecipe(item, settings, folders=folders, base=libraries or PYTHON)
 
 
 def _approver(item: Artifact) -> ImageRecipe:
@@ -203,19 +204,11 @@ def _probe(item: Artifact) -> ImageRecipe:
 
 
 def _hub(item: Artifact) -> ImageRecipe:
-    """Its libraries, our package, and the folder of the collection that says what a site has of GPUs."""
-    base = PythonLayer(item.name, REPOSITORY / "images" / item.name, below=PYTHON)
-    gpu = "ansible_collections/ai_infn/platform/plugins/module_utils/gpu"
-    folders = {
-        **{f"{SERVICES_PATH}/{name}": REPOSITORY / "services" / name for name in (item.name, *SHARED_PACKAGES)},
-        f"{SERVICES_PATH}/{gpu}": REPOSITORY / "plugins/module_utils/gpu",
-    }
-    settings = Settings(
-        entrypoint=(f"{base.path}/bin/python3", "-m", item.name),
-        user=NOBODY,
-        environment={"PYTHONPATH": SERVICES_PATH, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    return ImageRecipe(item, settings, folders=folders, base=base)
+    """The service with the folder of the collection that says what a site has of GPUs."""
+    image = _service(item, NOBODY, PythonLayer(item.name, REPOSITORY / "images" / item.name, below=PYTHON))
+    gpu = "plugins/module_utils/gpu"
+    there = f"{SERVICES_PATH}/ansible_collections/ai_infn/platform/{gpu}"
+    return replace(image, folders={**image.folders, there: REPOSITORY / gpu})
 
 
 def _configurable_http_proxy(item: Artifact) -> ImageRecipe:
