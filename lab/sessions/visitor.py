@@ -19,9 +19,12 @@ import requests
 import websocket
 from requests.adapters import HTTPAdapter
 
+from lab.machine.processes import wait_for
+
 ANSWER_S = 60.0
 START_S = 300.0
 STOP_S = 120.0
+LOOK_S = 0.5
 
 
 class VisitError(RuntimeError):
@@ -107,18 +110,10 @@ class Visitor:
         """Start a session and return after how many seconds it could be used. Raises VisitError with what is said."""
         began = time.monotonic()
         self.choose(**choice)
-        while time.monotonic() - began < START_S:
-            state = self.api("GET", f"users/{self.user}")
-            server = state["servers"].get("", {})
-            if server.get("ready"):
-                self._get(f"{self.url}/user/{self.user}/lab")
-                return time.monotonic() - began
-            if not server.get("pending"):
-                raise VisitError(said(self.page(f"/hub/spawn-pending/{self.user}").text))
-            time.sleep(0.5)
-        raise VisitError(
-            f"no session within {START_S:.0f} s: {said(self.page(f'/hub/spawn-pending/{self.user}').text)}"
-        )
+        if not wait_for(self._is_ready, START_S, LOOK_S):
+            raise VisitError(f"no session within {START_S:.0f} s: {self._what_is_said()}")
+        self._get(f"{self.url}/user/{self.user}/lab")
+        return time.monotonic() - began
 
     def choose(self, **choice: str) -> None:
         """Send the form with which a session begins. Raises VisitError with what is said."""
@@ -133,13 +128,8 @@ class Visitor:
 
     def stop(self) -> None:
         """End the session and wait until it has ended. Raises VisitError."""
-        deadline = time.monotonic() + STOP_S
-        while self.api("GET", f"users/{self.user}")["servers"]:
-            if time.monotonic() > deadline:
-                raise VisitError(f"the session does not end within {STOP_S:.0f} s")
-            with contextlib.suppress(VisitError):  # the hub refuses while it looks at the session itself
-                self.api("DELETE", f"users/{self.user}/server")
-            time.sleep(0.5)
+        if not wait_for(self._has_ended, STOP_S, LOOK_S):
+            raise VisitError(f"the session does not end within {STOP_S:.0f} s")
 
     def run(self, code: str, deadline: float = 60.0) -> str:
         """Run a cell in a new kernel of the session and return what it printed. Raises VisitError for its errors."""
@@ -166,6 +156,27 @@ class Visitor:
     def api(self, method: str, path: str) -> Any:
         """Ask the hub's API as the person's pages do. Raises VisitError."""
         return self._ask(method, f"{self.url}/hub/api/{path}", "/hub/", None)
+
+    def _is_ready(self) -> bool:
+        """Whether the session can be used. Raises VisitError where it has failed."""
+        server = self._servers().get("", {})
+        if not (server.get("ready") or server.get("pending")):
+            raise VisitError(self._what_is_said())
+        return bool(server.get("ready"))
+
+    def _has_ended(self) -> bool:
+        """Whether there is no session; one that there is is told to end."""
+        if not self._servers():
+            return True
+        with contextlib.suppress(VisitError):  # the hub refuses while it looks at the session itself
+            self.api("DELETE", f"users/{self.user}/server")
+        return False
+
+    def _servers(self) -> dict[str, Any]:
+        return dict(self.api("GET", f"users/{self.user}")["servers"])
+
+    def _what_is_said(self) -> str:
+        return said(self.page(f"/hub/spawn-pending/{self.user}").text)
 
     def _session_api(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return self._ask(method, f"{self.url}/user/{self.user}/api/{path}", f"/user/{self.user}/", body)
