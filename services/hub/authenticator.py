@@ -89,7 +89,7 @@ class SiteAuthenticator(GenericOAuthenticator):
 
     async def check_allowed(self, username: str, auth_model: dict[str, Any] | None) -> bool:
         """Whether one of the account's groups may log in. Raises HTTPError with a page that names those that may."""
-        if auth_model is None or not self.site.allowed_groups or self._groups(auth_model) & self.site.allowed_groups:
+        if auth_model is None or self._may_log_in(auth_model):
             return True
         allowed = ", ".join(sorted(self.site.allowed_groups))
         yours = ", ".join(sorted(self._groups(auth_model))) or "none"
@@ -130,11 +130,11 @@ class SiteAuthenticator(GenericOAuthenticator):
             told = await self.get_token_info(handler, self.build_refresh_token_request_params(refresh))
             told.setdefault("refresh_token", refresh)
         model = await self._token_to_auth_model(told)
-        if not await self._still_allowed(model):
+        if not self._may_log_in(model):
             raise Left("it is in no group that may log in")
         return model
 
-    async def _still_allowed(self, model: dict[str, Any]) -> bool:
+    def _may_log_in(self, model: dict[str, Any]) -> bool:
         allowed = self.site.allowed_groups
         return not allowed or bool(self._groups(model) & allowed)
 

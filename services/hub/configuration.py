@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from kube_api import Client, in_cluster
@@ -13,9 +12,9 @@ from hub.identity import Identity
 from hub.limits import Limits
 from hub.settings import Settings, secret
 from hub.spawner import SessionSpawner
+from hub.upkeep import REFRESH_S
 
 API_PORT = 8081
-TEMPLATES = Path(__file__).with_name("templates")
 
 
 def configure(c: Any, settings: Settings) -> None:
@@ -41,8 +40,6 @@ def _hub(c: Any, settings: Settings) -> None:
     c.JupyterHub.hub_connect_url = f"http://hub.hub.svc:{API_PORT}"
     c.JupyterHub.public_url = settings.url
     c.JupyterHub.cleanup_servers = False
-    c.JupyterHub.template_paths = [str(TEMPLATES)]
-    c.JupyterHub.template_vars = {"site": settings.site}
     c.JupyterHub.proxy_class = "jupyterhub.proxy.ConfigurableHTTPProxy"
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = settings.proxy_api
@@ -65,7 +62,7 @@ def _login(c: Any, settings: Settings) -> None:
     c.SiteAuthenticator.any_allow_config = True  # check_allowed judges
     c.SiteAuthenticator.enable_auth_state = True
     c.SiteAuthenticator.refresh_pre_spawn = True
-    c.SiteAuthenticator.auth_refresh_age = 240
+    c.SiteAuthenticator.auth_refresh_age = int(REFRESH_S)
     c.SiteAuthenticator.allow_existing_users = False
     c.SiteAuthenticator.custom_403_message = "Your account may not use this hub."
 

@@ -30,7 +30,7 @@ class Limits:
 
     @contextmanager
     def reserved(self, namespace: str, choice: Choice, pods: Iterable[Json]) -> Iterator[None]:
-        """Count a session from now until its pod has been made. Raises ChoiceError if its group may have no more."""
+        """Count a session until it has started, or has not. Raises ChoiceError if its group may have no more."""
         team, gpus = choice.team.number if choice.team else 0, 1 if choice.gpu else 0
         limit = self._limits.get(choice.team.name) if choice.team else None
         if gpus and limit is not None:

@@ -10,36 +10,36 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Image:
-    """An image that a session may run; ``groups`` are those whose members may, none is everybody."""
+class Offered:
+    """What may be chosen for a session; ``groups`` are those whose members may, none is everybody."""
 
     name: str
     title: str
-    image: str
-    groups: frozenset[str] = frozenset()
+    groups: frozenset[str] = field(default=frozenset(), kw_only=True)
 
 
 @dataclass(frozen=True)
-class Size:
+class Image(Offered):
+    """An image that a session may run."""
+
+    image: str
+
+
+@dataclass(frozen=True)
+class Size(Offered):
     """CPU and memory of a session; ``cpu_request`` of the CPUs are its own, the others it has while they are idle."""
 
-    name: str
-    title: str
     cpu: float
     cpu_request: float
     memory_gib: float
-    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
-class Gpu:
+class Gpu(Offered):
     """A kind of GPU: a resource on nodes with certain labels."""
 
-    name: str
-    title: str
     resource: str
     node_labels: Mapping[str, str] = field(default_factory=dict)
-    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ class SessionSpawner(KubeSpawner):
             {"name": name, "mountPath": path, "readOnly": readonly, "mountPropagation": "HostToContainer"}
             for name, path, readonly in claims
         ]
-        self.environment = {"HOME": HOME, "JUPYTERHUB_SESSION_GPU": choice.gpu.name if choice.gpu else ""}
+        self.environment = {"HOME": HOME}
 
 
 def folder_name(group: str) -> str:

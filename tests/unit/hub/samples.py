@@ -19,7 +19,7 @@ PROVIDER = Provider(
     name_claim="preferred_username",
 )
 SLICE = Gpu("a100", "A slice of an A100", "nvidia.com/mig-1g.5gb")
-T4 = Gpu("t4", "A T4", "nvidia.com/gpu", {"nvidia.com/gpu.product": "Tesla-T4"}, frozenset({"theory"}))
+T4 = Gpu("t4", "A T4", "nvidia.com/gpu", {"nvidia.com/gpu.product": "Tesla-T4"}, groups=frozenset({"theory"}))
 
 
 def settings(**values: Any) -> Settings:
